@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// Compiler requirements and the few macros that the rest of weft uses.
+
+#if defined(__clang__) && __clang_major__ < 17
+#error "weft needs clang 17 or newer: older ones miscompile coroutines"
+#elif !defined(__clang__) && defined(__GNUC__) && __GNUC__ < 12
+#error "weft needs GCC 12 or newer"
+#endif
+
+/// Marks what the (possibly shared) library exports.
+#define WEFT_API __attribute__((visibility("default")))
+
+/// Keeps slow paths out of the callers' instruction stream.
+#define WEFT_COLD __attribute__((noinline, cold))
+
+namespace weft::detail {
+
+/// Distance that keeps two hot variables of different threads apart. Two 64-byte lines, because
+/// the adjacent-line prefetcher of x86 pulls them in pairs.
+inline constexpr unsigned long kCacheLine = 128;
+
+}  // namespace weft::detail

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// Where idle workers sleep. States, transitions and the proof that no wake-up is lost:
+/// `docs/design/eventcount.md`.
+
+#include <climits>
+#include <cstdint>
+
+#include "weft/detail/atomic.hpp"
+#include "weft/detail/futex.hpp"
+
+namespace weft::detail {
+
+/// Counts the workers that look for work and those that sleep, and wakes the latter one by one.
+///
+/// A worker out of work: `begin_search()`, looks around, and at last
+///
+///     round = prepare_sleep();     // announced: from here on a producer will see us
+///     heavy_fence();               // pairs with the producer's light fence
+///     if (work is visible anywhere) cancel_sleep();  else  sleep(round);
+///
+/// after which it searches again. Having found work it calls `end_search()`. A producer makes its
+/// work visible, passes a light fence, and calls `notify_one()` if `should_notify()`.
+///
+/// Only one worker is woken at a time: while someone searches, no other is woken, since whoever
+/// ends the last search looks once more and wakes the next. (The idea is Go's "spinning Ms" and
+/// rayon's jobs event counter.) Sleeping itself is a semaphore: a notifier turns one sleeper into
+/// one signal, so the counts are exact: at most 32,767 threads, and a count never overflows.
+///
+/// One more sleeper is special: the outside thread that works while it waits sleeps on its own
+/// parker, because the end of its task must wake it too. It is a bit beside the counts.
+class alignas(kCacheLine) EventCount {
+ public:
+  EventCount() {
+    state_.store(0, relaxed);
+    signals_.store(0, relaxed);
+  }
+
+  static constexpr std::uint32_t kMaxThreads = 32'767;
+
+  /// True if somebody sleeps and nobody searches. The producer's fast path: one load.
+  bool should_notify() const noexcept {
+    // Relaxed: ordered after the caller's publication by its light fence.
+    const std::uint32_t state = state_.load(relaxed);
+    return sleepers(state) != 0 && searchers(state) == 0;
+  }
+
+  enum class Woke { kNobody, kSleeper, kCaller };
+
+  /// Wakes one sleeper, who then counts as searching, unless somebody searches already.
+  /// \return kCaller: the caller of this function has to unpark the outside thread.
+  Woke notify_one() noexcept {
+    // Seq_cst: not only a guess, for it may end the matter. Stands after the seq_cst push of a
+    // task from outside, and pairs with prepare_sleep and the look at that queue after it.
+    std::uint32_t state = state_.load(seq_cst);
+    std::uint32_t one = 0;
+    do {
+      if (sleepers(state) == 0 || searchers(state) != 0) return Woke::kNobody;
+      one = threads(state) != 0 ? kOneSleeper : kCallerSleeps;
+      // Acq_rel: in the one total order of this word's changes, so that the producer's work
+      // happens before the search that this wake-up starts.
+    } while (!state_.compare_exchange_weak(state, state - one + kOneSearcher, acq_rel, relaxed));
+    if (one == kCallerSleeps) return Woke::kCaller;
+    signals_.fetch_add(1, release);  // pairs with the acquire of the sleeper that takes it
+    futex_wake(signals_, 1);
+    return Woke::kSleeper;
+  }
+
+  /// Wakes every thread that sleeps or is about to, each to look at its own affairs: shutdown, a
+  /// claim. A signal could be taken by another thread than the one that is meant, a round cannot.
+  void wake_all() noexcept {
+    signals_.fetch_add(kOneRound, acq_rel);  // pairs with the acquire in prepare_sleep and sleep
+    futex_wake(signals_, INT_MAX);
+  }
+
+  /// Acq_rel, here and below: changes of the one word are totally ordered and each sees what the
+  /// earlier ones published.
+  void begin_search() noexcept { state_.fetch_add(kOneSearcher, acq_rel); }
+
+  /// \return true if this was the last searcher and somebody sleeps: the caller then has to look
+  /// for more work and, if there is some, call `notify_one()`.
+  bool end_search() noexcept {
+    const std::uint32_t before = state_.fetch_sub(kOneSearcher, acq_rel);
+    return searchers(before) == 1 && sleepers(before) != 0;
+  }
+
+  /// From searching to sleeping. Seq_cst, here and for the caller: see notify_one.
+  /// \return what to give to sleep()
+  std::uint32_t prepare_sleep() noexcept {
+    state_.fetch_add(kOneSleeper - kOneSearcher, seq_cst);
+    // Acquire: if we see a round, we see why it was called; if not, sleep() will notice it.
+    return signals_.load(acquire) / kOneRound;
+  }
+
+  /// From sleeping back to searching, without having slept.
+  void cancel_sleep() noexcept {
+    std::uint32_t state = state_.load(relaxed);  // relaxed: only a guess for the exchange below
+    while (threads(state) != 0) {
+      if (state_.compare_exchange_weak(state, state - kOneSleeper + kOneSearcher, acq_rel,
+                                       relaxed)) {
+        return;
+      }
+    }
+    // Every sleeper, and so we too, was turned into a signal already: one of them is ours.
+    take_signal();
+  }
+
+  /// Sleeps until notified, or until a round that began after prepare_sleep; the caller then
+  /// counts as searching.
+  void sleep(std::uint32_t round) noexcept {
+    for (;;) {
+      // Acquire: pairs with wake_all, and with notify_one where we take its signal.
+      std::uint32_t signals = signals_.load(acquire);
+      while (signals % kOneRound != 0) {
+        if (signals_.compare_exchange_weak(signals, signals - 1, acquire, acquire)) return;
+      }
+      if (signals / kOneRound != round) return cancel_sleep();
+      futex_wait(signals_, signals);
+    }
+  }
+
+  /// The outside thread, from searching to sleeping on its parker.
+  void prepare_caller_sleep() noexcept { state_.fetch_add(kCallerSleeps - kOneSearcher, seq_cst); }
+
+  /// The outside thread, back to searching, unless a notifier has moved it there already.
+  void end_caller_sleep() noexcept {
+    std::uint32_t state = state_.load(relaxed);  // relaxed: only a guess for the exchange below
+    while ((state & kCallerSleeps) != 0 &&
+           !state_.compare_exchange_weak(state, state - kCallerSleeps + kOneSearcher, acq_rel,
+                                         relaxed)) {
+    }
+  }
+
+  std::uint32_t num_sleepers() const noexcept { return sleepers(state_.load(relaxed)); }
+  std::uint32_t num_searchers() const noexcept { return searchers(state_.load(relaxed)); }
+
+ private:
+  static constexpr std::uint32_t kOneSleeper = 1u << 16;
+  static constexpr std::uint32_t kOneSearcher = 1;
+
+  static constexpr std::uint32_t kCallerSleeps = 1u << 31;
+  static constexpr std::uint32_t kOneRound = 1u << 16;
+
+  /// Zero if nobody sleeps: the threads and the caller's bit.
+  static constexpr std::uint32_t sleepers(std::uint32_t state) noexcept { return state >> 16; }
+  static constexpr std::uint32_t threads(std::uint32_t state) noexcept {
+    return (state & ~kCallerSleeps) >> 16;
+  }
+  static constexpr std::uint32_t searchers(std::uint32_t state) noexcept {
+    return state & 0xFFFF;
+  }
+
+  // A notifier has promised us a signal: it comes with its next step.
+  void take_signal() noexcept {
+    for (;;) {
+      std::uint32_t signals = signals_.load(relaxed);  // relaxed: a guess for the exchange
+      while (signals % kOneRound != 0) {
+        // Acquire: pairs with the notifier's release, so that we see its work.
+        if (signals_.compare_exchange_weak(signals, signals - 1, acquire, relaxed)) return;
+      }
+      futex_wait(signals_, signals);
+    }
+  }
+
+  Atomic<std::uint32_t> state_;    // caller's bit, sleeping threads << 16, searchers
+  Atomic<std::uint32_t> signals_;  // rounds << 16, signals not yet taken; the futex word
+};
+
+}  // namespace weft::detail

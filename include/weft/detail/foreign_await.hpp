@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// `co_await` of another library's awaitable inside a Task: whoever resumes it, on whatever
+/// thread, makes the frame ready on its own pool.
+
+#include <coroutine>
+#include <exception>
+#include <type_traits>
+#include <utility>
+
+#include "weft/detail/frame_pool.hpp"
+#include "weft/detail/task_node.hpp"
+
+namespace weft::detail {
+
+/// Prepares the current worker for the frame's absence.
+WEFT_API void before_foreign_park(TaskNode* frame) noexcept;
+/// From any thread: the frame may go on.
+WEFT_API void resume_on_own_pool(TaskNode* frame) noexcept;
+
+/// What the foreign awaitable is given in place of the frame: a coroutine that, once resumed,
+/// makes the frame ready and is gone.
+struct Messenger {
+  struct promise_type {
+    static void* operator new(std::size_t size) { return allocate_frame(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept {
+      free_frame(frame, size);
+    }
+    Messenger get_return_object() noexcept {
+      return {std::coroutine_handle<promise_type>::from_promise(*this)};
+    }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    std::suspend_never final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
+  };
+
+  static Messenger to(TaskNode* frame) {
+    resume_on_own_pool(frame);
+    co_return;
+  }
+
+  std::coroutine_handle<> handle;
+};
+
+template <class A>
+decltype(auto) get_awaiter(A&& awaitable) {
+  if constexpr (requires { std::forward<A>(awaitable).operator co_await(); }) {
+    return std::forward<A>(awaitable).operator co_await();
+  } else if constexpr (requires { operator co_await(std::forward<A>(awaitable)); }) {
+    return operator co_await(std::forward<A>(awaitable));
+  } else {
+    return std::forward<A>(awaitable);
+  }
+}
+
+template <class Awaiter>
+class ForeignAwait {
+ public:
+  template <class A>
+  explicit ForeignAwait(A&& awaitable) : awaiter_(get_awaiter(std::forward<A>(awaitable))) {}
+
+  bool await_ready() { return static_cast<bool>(awaiter_.await_ready()); }
+
+  // Returns what the foreign one does: nothing, whether to suspend, or whom to resume.
+  template <class P>
+  auto await_suspend(std::coroutine_handle<P> frame) {
+    Messenger messenger = Messenger::to(&frame.promise());
+    before_foreign_park(&frame.promise());
+    // From the call on, the frame and so *this may be gone: only locals are touched.
+    using Result = decltype(awaiter_.await_suspend(messenger.handle));
+    try {
+      if constexpr (std::is_same_v<Result, bool>) {
+        const bool suspended = awaiter_.await_suspend(messenger.handle);
+        if (!suspended) messenger.handle.destroy();
+        return suspended;
+      } else {
+        return awaiter_.await_suspend(messenger.handle);
+      }
+    } catch (...) {
+      messenger.handle.destroy();  // as the standard has it: the frame goes on with the exception
+      throw;
+    }
+  }
+
+  decltype(auto) await_resume() { return awaiter_.await_resume(); }
+
+ private:
+  Awaiter awaiter_;
+};
+
+template <class A>
+ForeignAwait(A&&) -> ForeignAwait<decltype(get_awaiter(std::declval<A>()))>;
+
+}  // namespace weft::detail

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// Recycles coroutine frames: per-thread lists by size, refilled and drained in batches.
+
+#include <cstddef>
+
+#include "weft/detail/config.hpp"
+#include "weft/detail/frame_depot.hpp"
+
+namespace weft::detail {
+
+inline constexpr std::size_t kFrameStep = 64;      ///< size classes, in bytes; also the alignment
+inline constexpr std::size_t kFrameClasses = 16;   ///< larger frames come from operator new
+inline constexpr unsigned kFrameBatch = 32;        ///< blocks that change hands together
+
+/// One thread's free frames of one size. At most two batches stay, plus what a depot gave.
+struct FrameList {
+  FreeBlock* free = nullptr;
+  unsigned count = 0;             ///< of `free`
+  FreeBlock* batches = nullptr;   ///< whole batches taken from the depot
+};
+
+struct FrameCache {
+  FrameList lists[kFrameClasses];
+};
+
+/// Initial-exec: one instruction to reach, in a shared library too.
+extern WEFT_API constinit thread_local FrameCache frame_cache
+    __attribute__((tls_model("initial-exec")));
+
+WEFT_API void* refill_frames(FrameList& list, std::size_t size_class);
+WEFT_API void drain_frames(FrameList& list, std::size_t size_class) noexcept;
+WEFT_API void* allocate_large_frame(std::size_t size);
+WEFT_API void free_large_frame(void* frame, std::size_t size) noexcept;
+
+/// Has this thread hand its free frames on when it ends. For threads that may free frames without
+/// ever making one; making one does it too.
+WEFT_API void return_frames_at_exit() noexcept;
+
+/// Memory for a frame of `size` bytes, aligned to kFrameStep. \throws std::bad_alloc
+inline void* allocate_frame(std::size_t size) {
+  const std::size_t size_class = (size - 1) / kFrameStep;
+  if (size_class >= kFrameClasses) [[unlikely]] return allocate_large_frame(size);
+  FrameList& list = frame_cache.lists[size_class];
+  FreeBlock* block = list.free;
+  if (block == nullptr) [[unlikely]] return refill_frames(list, size_class);
+  list.free = block->next;
+  --list.count;
+  return block;
+}
+
+/// `size` as given to allocate_frame; on any thread.
+inline void free_frame(void* frame, std::size_t size) noexcept {
+  const std::size_t size_class = (size - 1) / kFrameStep;
+  if (size_class >= kFrameClasses) [[unlikely]] return free_large_frame(frame, size);
+  FrameList& list = frame_cache.lists[size_class];
+  auto* block = static_cast<FreeBlock*>(frame);
+  block->next = list.free;
+  list.free = block;
+  if (++list.count >= 2 * kFrameBatch) [[unlikely]] drain_frames(list, size_class);
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// Room for the value or the exception that a task ends with.
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace weft::detail {
+
+/// A reference is kept as a pointer.
+template <class T>
+using ResultType = std::conditional_t<std::is_reference_v<T>, T, std::remove_cv_t<T>>;
+
+/// Union of a T and an exception_ptr. Which one it holds is the promise's `failed`; whether it
+/// holds a T at all is remembered only where T's destructor has something to do. The slot never
+/// raises the promise's alignment (frames are laid out for 16 bytes): an over-aligned T gets slack.
+template <class T>
+class ResultSlot {
+  using Stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>,
+                                    std::remove_cv_t<T>>;
+  static constexpr std::size_t kMaxAlign = 16;
+  static constexpr bool kOverAligned = alignof(Stored) > kMaxAlign;
+  static constexpr std::size_t kSlack = kOverAligned ? alignof(Stored) - kMaxAlign : 0;
+  static constexpr bool kTrivial = std::is_trivially_destructible_v<Stored>;
+
+ public:
+  ResultSlot() noexcept {}  // NOLINT: the bytes are written when there is a result
+  ~ResultSlot() = default;  // destroy() does it, told by the promise what there is
+  ResultSlot(const ResultSlot&) = delete;
+  ResultSlot& operator=(const ResultSlot&) = delete;
+
+  template <class U>
+  void emplace(U&& value) {
+    if constexpr (std::is_reference_v<T>) {
+      T reference = std::forward<U>(value);
+      ::new (address()) Stored(std::addressof(reference));
+    } else {
+      // As `return value;` in a function; the cast keeps -Wconversion quiet in the user's code.
+      ::new (address()) Stored(static_cast<Stored>(std::forward<U>(value)));
+    }
+    has_value_.set(true);
+  }
+
+  void fail(std::exception_ptr exception) noexcept {
+    ::new (static_cast<void*>(bytes_)) std::exception_ptr(std::move(exception));
+  }
+
+  T take(bool failed) {
+    if (failed) [[unlikely]] std::rethrow_exception(*exception());
+    if constexpr (std::is_reference_v<T>) {
+      return static_cast<T>(**value());
+    } else {
+      return std::move(*value());
+    }
+  }
+
+  void destroy(bool failed) noexcept {
+    if (failed) [[unlikely]] {
+      std::destroy_at(exception());
+    } else if constexpr (!kTrivial) {
+      if (has_value_.get()) {
+        std::destroy_at(value());
+        has_value_.set(false);
+      }
+    }
+  }
+
+ private:
+  struct Flag {
+    bool value = false;
+    void set(bool v) noexcept { value = v; }
+    bool get() const noexcept { return value; }
+  };
+  struct NoFlag {
+    void set(bool) const noexcept {}
+    bool get() const noexcept { return false; }
+  };
+
+  void* address() noexcept {
+    if constexpr (kOverAligned) {
+      const auto at = reinterpret_cast<std::uintptr_t>(bytes_);
+      return reinterpret_cast<void*>((at + alignof(Stored) - 1) & ~(alignof(Stored) - 1));
+    } else {
+      return bytes_;
+    }
+  }
+  Stored* value() noexcept { return std::launder(static_cast<Stored*>(address())); }
+  std::exception_ptr* exception() noexcept {
+    return std::launder(reinterpret_cast<std::exception_ptr*>(bytes_));
+  }
+
+  static constexpr std::size_t kSize = sizeof(Stored) + kSlack > sizeof(std::exception_ptr)
+                                           ? sizeof(Stored) + kSlack
+                                           : sizeof(std::exception_ptr);
+  static constexpr std::size_t kAlign = kOverAligned              ? kMaxAlign
+                                        : alignof(Stored) > 8 ? alignof(Stored)
+                                                                  : 8;
+  alignas(kAlign) std::byte bytes_[kSize];
+  [[no_unique_address]] std::conditional_t<kTrivial, NoFlag, Flag> has_value_;
+};
+
+template <>
+class ResultSlot<void> {
+ public:
+  void fail(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
+  void take(bool failed) const {
+    if (failed) [[unlikely]] std::rethrow_exception(exception_);
+  }
+  void destroy(bool) const noexcept {}
+
+ private:
+  std::exception_ptr exception_;
+};
+
+}  // namespace weft::detail

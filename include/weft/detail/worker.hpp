@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// One worker: its queue, its counters, and the scheduler loop. `docs/design/scheduler.md`.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "weft/detail/config.hpp"
+#include "weft/detail/pool_threads.hpp"
+#include "weft/detail/scope.hpp"
+#include "weft/detail/task_node.hpp"
+#include "weft/detail/taskqueue.hpp"
+#include "weft/metrics.hpp"
+
+namespace weft::detail {
+
+struct PoolState;
+struct ParkedFrames;
+
+/// What a worker is doing, for the watchdog.
+enum class Activity : std::uint32_t { kAbsent, kRunning, kSearching, kSleeping };
+
+/// The state that one thread of a pool owns. All members but the atomics are the owner's alone.
+struct alignas(kCacheLine) Worker {
+  Worker(PoolState& owner, std::uint32_t own_index);
+  ~Worker();
+
+  // What every spawn and await touches.
+  Scope* scope = nullptr;            ///< of the code that runs now
+  Scope::Counters* counters = nullptr;  ///< ours in that scope
+  std::uintptr_t stack_limit = 0;    ///< below this address nothing more is nested
+  TaskNode* next = nullptr;          ///< runs as soon as the stack has unwound to the loop
+  Taskqueue<TaskNode> queue;
+
+  PoolState& pool;
+  const std::uint32_t index;
+  std::uint32_t leapfrog_victim = kNoWorker;  ///< thief of what was awaited last
+  std::uint32_t random = 0;
+  std::uint64_t last_steal_at = 0;   ///< tasks executed at the last steal, for steal-one or half
+  bool steal_many = false;
+  const bool full_fences;            ///< no membarrier here: the light side is a full fence
+  ParkedFrames* parked = nullptr;    ///< set if a watchdog wants to know
+
+  Claims claims;             ///< threads that blocked while they served us, and may go on
+  int blocked_threads = 0;   ///< those, and the ones that may not yet
+  Scope* scopes_at_rest = nullptr;  ///< for our next sync_scope, by next_free
+
+  Atomic<std::uint32_t> activity{0};
+  Atomic<std::uint64_t> executed{0}, steals{0}, steals_half{0}, leapfrogs{0}, awaits_parked{0},
+      sleeps{0}, wakes{0};
+
+  /// True if nesting one more frame on this stack is safe.
+  bool has_stack() const noexcept {
+    return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) > stack_limit;
+  }
+
+  /// Queues a task that was counted already, and sees to it that somebody looks.
+  void push(TaskNode* node) {
+    queue.push(node);
+    notify_if_idle();
+  }
+
+  WEFT_API void notify_if_idle() noexcept;
+
+  void enter(Scope* new_scope) noexcept {
+    scope = new_scope;
+    counters = &new_scope->counters(index);
+  }
+
+  /// Resumes `node`, which its awaiter (the caller) has just taken, nested on this stack.
+  /// \return true if it ran to its end; otherwise it has parked and `node` may be anywhere.
+  bool run_inlined(TaskNode* node) {
+    node->inlined = true;
+    node->handle().resume();
+    return node->inlined;  // see TaskNode: only this thread wrote it since
+  }
+
+  /// The same for a spawned task of this very worker's queue: counts it.
+  bool run_child(TaskNode* child) {
+    Scope* const outer = scope;
+    if (child->scope != outer) [[unlikely]] return run_child_elsewhere(child);
+    if (run_inlined(child)) [[likely]] {
+      Scope::add_one(counters->inlined);
+      return true;
+    }
+    enter(outer);
+    return false;
+  }
+
+  WEFT_API bool run_child_elsewhere(TaskNode* child);
+
+  /// Await of a spawned task that is not the newest in our queue, or with little stack left.
+  /// \return true if it has ended.
+  WEFT_API bool take_child_slowly(TaskNode* child);
+
+  /// Suspends `frame` until `awaited` has ended. \return false: it has, do not suspend.
+  WEFT_API bool park(TaskNode* frame, TaskNode* awaited) noexcept;
+
+  /// Suspends `frame`, then runs `callee` from the loop: for want of stack.
+  WEFT_API void call_from_loop(TaskNode* frame, TaskNode* callee) noexcept;
+
+  /// Marks `frame`, which runs on this worker, as about to be visible to other threads.
+  WEFT_API void before_park(TaskNode* frame) noexcept;
+
+  void count_executed() noexcept { count(executed); }
+
+  /// Serves until the pool stops, or somebody claims the worker.
+  void loop();
+  /// Runs what there is until `done(argument)`: the outside thread that waits.
+  /// \return false: somebody claimed the worker, and the thread serves it no more.
+  bool run_as_caller_until(bool (*done)(const void*), const void* argument);
+  /// Blocks the calling thread, which serves this worker, while another thread serves it. Whoever
+  /// makes `done` true unparks the calling thread.
+  void block_until(bool (*done)(const void*), const void* argument);
+  void start_on_this_thread() noexcept;
+  void stop_on_this_thread() noexcept;
+  WorkerMetrics snapshot() const noexcept;
+
+  /// Resumes `node` at the bottom of the stack, and whatever became ready through it.
+  void run(TaskNode* node) noexcept;
+  /// Makes a suspended frame or a task runnable, on whatever pool it belongs to.
+  void make_ready(TaskNode* node) noexcept;
+
+ private:
+  friend struct PoolState;
+  static constexpr int kSearchRounds = 64;
+  static void relax() noexcept;  // a few hundred nanoseconds
+  TaskNode* find_work();
+  bool out_of_service() const noexcept;
+  void serve_on_own_stack(bool (*done)(const void*), const void* argument, Scope* outer);
+  TaskNode* try_take() noexcept;
+  TaskNode* next_in_line(std::uint32_t turn) noexcept;
+  TaskNode* steal_from(Worker& victim, bool leapfrog) noexcept;
+  TaskNode* take_injected() noexcept;
+  void found_work() noexcept;
+  void leave_scope() noexcept;
+  void set_stack_limit() noexcept;
+  void set_activity(Activity what) noexcept {
+    activity.store(static_cast<std::uint32_t>(what), relaxed);  // relaxed: for the watchdog only
+  }
+  /// One writer, so no read-modify-write; relaxed: statistics.
+  static void count(Atomic<std::uint64_t>& counter) noexcept {
+    counter.store(counter.load(relaxed) + 1, relaxed);
+  }
+};
+
+/// The worker that this thread is, or nullptr. Initial-exec: one instruction to read. Reading it
+/// afresh after every suspension point is the caller's duty: a frame may resume elsewhere.
+extern WEFT_API constinit thread_local Worker* current_worker
+    __attribute__((tls_model("initial-exec")));
+
+/// The end of a task that did not run nested in its awaiter: publishes the result, and resumes,
+/// wakes or destroys as the state word says. The frame is suspended at its final point.
+WEFT_API void finish(TaskNode* node) noexcept;
+
+/// Blocks the calling thread, whatever it is, until `node` has ended; it works meanwhile.
+WEFT_API void block_on(TaskNode* node);
+
+/// The Flowvar of `node` is gone: waits for it and destroys the frame.
+WEFT_API void drop(TaskNode* node) noexcept;
+WEFT_API void detach(TaskNode* node) noexcept;
+
+/// Counts and queues a new task. `pool` nullptr: the current one, or else the global one.
+/// \throws std::logic_error if the pool is shut down, std::bad_alloc; the node is then as before
+WEFT_API void spawn_slowly(TaskNode* node, PoolState* pool);
+
+inline void spawn_node(TaskNode* node) {
+  Worker* const w = current_worker;
+  if (w == nullptr) [[unlikely]] return spawn_slowly(node, nullptr);
+  node->spawned = true;
+  node->scope = w->scope;
+  Scope::add_one(w->counters->spawned);  // before anyone can end it
+  try {
+    w->push(node);
+  } catch (...) {
+    Scope::add_one(w->counters->ended);
+    throw;
+  }
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// Threadpool: the workers that run tasks.
+
+#include <memory>
+#include <utility>
+
+#include "weft/detail/topology.hpp"
+#include "weft/metrics.hpp"
+#include "weft/spawn.hpp"
+#include "weft/sync_scope.hpp"
+
+namespace weft {
+
+namespace detail {
+Scope* outside_scope(PoolState* pool);
+}
+
+/// A set of workers. Any thread may spawn on and wait for any pool, several may live at once, and
+/// a task always runs on the pool that it was spawned on. All members are thread-safe but the
+/// destructor, which no other call may overlap.
+class Threadpool {
+ public:
+  struct Options {
+    int num_threads = 0;              ///< workers; 0: available_parallelism()
+    bool caller_participates = true;  ///< a thread that waits works, as one of num_threads
+    bool pin_threads = false;         ///< each worker stays on one CPU of the affinity mask
+  };
+
+  /// \throws std::invalid_argument if num_threads is negative or more than 32,767
+  /// \throws std::system_error if a thread cannot be started; nothing is left behind then
+  WEFT_API explicit Threadpool(int num_threads = 0);
+  WEFT_API explicit Threadpool(Options options);
+  /// shutdown(). From one of its own tasks it cannot: that calls std::terminate.
+  WEFT_API ~Threadpool();
+  Threadpool(const Threadpool&) = delete;
+  Threadpool& operator=(const Threadpool&) = delete;
+
+  /// Workers, the participating outside thread included.
+  WEFT_API int num_threads() const noexcept;
+
+  /// As weft::spawn, on this pool.
+  template <class T>
+  Flowvar<T> spawn(Task<T> task) {
+    return detail::spawn_on(state_.get(), std::move(task));
+  }
+  template <detail::NotTask F, class... Args>
+  auto spawn(F&& f, Args&&... args) {
+    return spawn(detail::make_task(std::forward<F>(f), std::forward<Args>(args)...));
+  }
+
+  /// As weft::spawn_detached, on this pool.
+  void spawn_detached(Task<void> task) {
+    detail::spawn_detached_on(state_.get(), std::move(task));
+  }
+  template <detail::NotTask F, class... Args>
+  void spawn_detached(F&& f, Args&&... args) {
+    using R = detail::SpawnResult<F, Args...>;
+    if constexpr (std::is_void_v<R>) {
+      spawn_detached(detail::make_task(std::forward<F>(f), std::forward<Args>(args)...));
+    } else {
+      spawn_detached([](Task<R> inner) -> Task<void> { (void)co_await std::move(inner); }(
+          detail::make_task(std::forward<F>(f), std::forward<Args>(args)...)));
+    }
+  }
+
+  /// Spawns and waits, from any thread. \return the task's result \throws what the task threw
+  template <class T>
+  T run(Task<T> task) {
+    auto* const node = detail::TaskAccess::get(task);
+    run_node(node);
+    detail::TaskAccess::release(task);
+    const detail::ResultOwner<T> owner{node};
+    return node->take();
+  }
+  template <detail::NotTask F, class... Args>
+  decltype(auto) run(F&& f, Args&&... args) {
+    return run(detail::make_task(std::forward<F>(f), std::forward<Args>(args)...));
+  }
+
+  /// As weft::sync.
+  template <class T>
+  T sync(Flowvar<T>&& flowvar) {
+    return weft::sync(std::move(flowvar));
+  }
+
+  /// Runs body() on this thread and waits for every task that it spawned on this pool, and their
+  /// descendants; also if body throws, which is rethrown after that.
+  template <class Body>
+  void sync_scope(Body body) {
+    const BlockingScope scope(*this);
+    body();
+  }
+
+  /// Waits until every task spawned so far, and its descendants, is done. With other threads
+  /// spawning all the while, until there is a moment at which nothing is left.
+  /// \throws std::logic_error from a task of this pool
+  WEFT_API void sync_all();
+
+  /// sync_all, then stops and joins the workers; idempotent. Spawning throws from then on.
+  /// \throws std::logic_error from a task of this pool
+  WEFT_API void shutdown();
+
+  /// A snapshot of every worker's counters.
+  WEFT_API Metrics metrics() const;
+
+  /// Made at first use with WEFT_NUM_THREADS workers (unset or 0: available_parallelism()); shut
+  /// down when the program exits. \throws std::invalid_argument if the variable is no such number
+  WEFT_API static Threadpool& global();
+
+  /// The pool whose worker runs this code, or nullptr.
+  WEFT_API static Threadpool* current() noexcept;
+
+ private:
+  friend detail::Scope* detail::outside_scope(detail::PoolState* pool);
+
+  /// A scope of ordinary code: the calling thread spawns into it until it is destroyed.
+  class BlockingScope {
+   public:
+    WEFT_API explicit BlockingScope(Threadpool& pool);
+    WEFT_API ~BlockingScope();
+    BlockingScope(const BlockingScope&) = delete;
+    BlockingScope& operator=(const BlockingScope&) = delete;
+
+   private:
+    detail::PoolState& pool_;
+    detail::Scope* const scope_;
+    const bool on_worker_;
+    detail::Scope* const outer_;
+  };
+
+  WEFT_API void run_node(detail::TaskNode* node);
+
+  std::unique_ptr<detail::PoolState> state_;
+};
+
+}  // namespace weft

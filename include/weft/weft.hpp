@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// Everything but I/O.
+
+#include "weft/flowvar.hpp"     // IWYU pragma: export
+#include "weft/metrics.hpp"     // IWYU pragma: export
+#include "weft/spawn.hpp"       // IWYU pragma: export
+#include "weft/sync_scope.hpp"  // IWYU pragma: export
+#include "weft/task.hpp"        // IWYU pragma: export
+#include "weft/threadpool.hpp"  // IWYU pragma: export

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Threads that wait: the outside thread that works meanwhile, and the worker that blocks in a
+// sync. `docs/design/blocking.md`.
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "weft/detail/pool_state.hpp"
+#include "weft/detail/worker.hpp"
+
+namespace weft::detail {
+
+namespace {
+
+bool is_done(const void* node) { return static_cast<const TaskNode*>(node)->state.is_done(); }
+
+bool is_quiet(const void* waiter) {
+  // Acquire: pairs with Scope::wake; what the scope's tasks did is visible.
+  return static_cast<const ScopeWaiter*>(waiter)->quiet.load(acquire);
+}
+
+// Whoever makes `done` true unparks this thread.
+void block_until(PoolState& pool, bool (*done)(const void*), const void* argument) {
+  if (Worker* const w = current_worker) {
+    w->block_until(done, argument);
+  } else {
+    pool.wait_outside(done, argument);
+  }
+}
+
+}  // namespace
+
+void block_on(TaskNode* node) {
+  if (node->state.is_done()) return;
+  if (Worker* const w = current_worker; w != nullptr && w->has_stack()) {
+    if ((w->queue.pop_if(node) || w->queue.pop_buried(node)) && w->run_child(node)) return;
+  }
+  PoolState& pool = node->scope->pool;
+  const std::uint32_t thief = node->thief.load(relaxed);  // relaxed: a hint
+  if (!node->state.park(&parker_of_this_thread())) return;
+  if (Worker* const w = current_worker; w != nullptr && thief != kNoWorker && &w->pool == &pool) {
+    w->leapfrog_victim = thief;  // for the thread that serves the worker from here on
+  }
+  block_until(pool, is_done, node);
+}
+
+void PoolState::wait_until_quiet(Scope& scope) {
+  ScopeWaiter waiter;
+  waiter.thread = &parker_of_this_thread();
+  scope.wait(waiter);
+  block_until(*this, is_quiet, &waiter);
+}
+
+void PoolState::wait_until_all_quiet() {
+  // One after the other: a task stays in its scope, and so do its descendants, but for those in a
+  // sync_scope of its own, before whose end it does not end. Acquire: pairs with acquire_scope.
+  for (Scope* s = all_scopes_.load(acquire); s != nullptr; s = s->next_made) wait_until_quiet(*s);
+}
+
+void PoolState::run_from_outside(TaskNode* node, Scope* in) {
+  Worker* const caller = try_enter_caller();
+  if (caller == nullptr) {
+    spawn_from_outside(node, in);
+    return block_on(node);
+  }
+  try {
+    count_outside_spawn(node, in);
+  } catch (...) {
+    leave_caller(caller);
+    throw;
+  }
+  caller->enter(in);
+  if (caller->run_inlined(node)) {
+    Scope::add_one(in->counters(caller->index).ended);  // nobody awaited it
+    caller->count_executed();
+  } else if (node->state.park(&parker_of_this_thread())) {
+    caller->enter(in);
+    return finish_wait_outside(caller, is_done, node);
+  }
+  leave_caller(caller);
+}
+
+// ---- the outside thread --------------------------------------------------------------------
+
+Worker* PoolState::try_enter_caller() noexcept {
+  // Acquire: pairs with leave_caller; worker 0 is now ours.
+  if (!has_caller || current_worker != nullptr || caller_busy.exchange(true, acquire)) {
+    return nullptr;
+  }
+  Worker* const caller = workers[0].get();
+  current_worker = caller;
+  caller_parker.store(&parker_of_this_thread(), release);  // read after the event count's bit
+  caller->start_on_this_thread();
+  return caller;
+}
+
+void PoolState::leave_caller(Worker* caller) noexcept {
+  caller->stop_on_this_thread();
+  current_worker = nullptr;
+  if (caller->blocked_threads != 0) return serve(caller);  // they will want it back
+  caller_busy.store(false, release);  // pairs with try_enter_caller
+  // What is left in our queue others must take: from now on nobody pops it.
+  if (work_visible()) notify();
+}
+
+void PoolState::finish_wait_outside(Worker* caller, bool (*done)(const void*),
+                                    const void* argument) {
+  if (caller->run_as_caller_until(done, argument)) leave_caller(caller);
+  while (!done(argument)) parker_of_this_thread().park();
+}
+
+void PoolState::wait_outside(bool (*done)(const void*), const void* argument) {
+  if (Worker* const caller = try_enter_caller()) {
+    return finish_wait_outside(caller, done, argument);
+  }
+  while (!done(argument)) parker_of_this_thread().park();
+}
+
+bool Worker::run_as_caller_until(bool (*done)(const void*), const void* argument) {
+  Parker& parker = parker_of_this_thread();
+  for (std::uint32_t turn = 1; !done(argument); ++turn) {
+    if (claims.any()) {
+      stop_on_this_thread();
+      current_worker = nullptr;
+      claims.grant_one();
+      return false;
+    }
+    if (TaskNode* node = next_in_line(turn)) {
+      run(node);
+      continue;
+    }
+    leave_scope();
+    set_activity(Activity::kSearching);
+    pool.idle.begin_search();
+    TaskNode* node = nullptr;
+    for (int round = 0; !done(argument) && !claims.any() && (node = try_take()) == nullptr;
+         ++round) {
+      if (round < kSearchRounds) {
+        relax();
+        continue;
+      }
+      pool.idle.prepare_caller_sleep();
+      heavy_fence();
+      if (!pool.work_visible() && !done(argument) && !claims.any()) {
+        set_activity(Activity::kSleeping);
+        count(sleeps);
+        parker.park();
+        count(wakes);
+        set_activity(Activity::kSearching);
+      }
+      pool.idle.end_caller_sleep();
+      round = 0;
+    }
+    found_work();  // or not: either way the search is over, and the next one may have to start
+    if (node != nullptr) run(node);
+  }
+  return true;
+}
+
+// ---- a task that blocks --------------------------------------------------------------------
+
+// The last resort, where no more threads are to be had: on top of the blocked task's stack, which
+// may bury what it waits for below another task that blocks.
+void Worker::serve_on_own_stack(bool (*done)(const void*), const void* argument, Scope* outer) {
+  --blocked_threads;
+  current_worker = this;
+  set_activity(Activity::kRunning);
+  while (!done(argument)) {
+    TaskNode* node = next_in_line(1);
+    if (node == nullptr) node = try_take();
+    if (node != nullptr) {
+      run(node);
+    } else {
+      leave_scope();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  leave_scope();
+  enter(outer);
+}
+
+void Worker::block_until(bool (*done)(const void*), const void* argument) {
+  Parker& parker = parker_of_this_thread();
+  Scope* const outer = scope;
+  const std::uintptr_t own_stack_limit = stack_limit;
+  ++blocked_threads;
+  scope = nullptr;  // no leave(): this task, which has not ended, is in it
+  set_activity(Activity::kAbsent);
+  current_worker = nullptr;
+  try {
+    pool.serve(this);
+  } catch (...) {  // std::system_error, std::bad_alloc
+    return serve_on_own_stack(done, argument, outer);
+  }
+  while (!done(argument)) parker.park();
+
+  Claim claim;
+  claim.thread = &parker;
+  claims.push(claim);
+  pool.wake_servers();
+  while (!claim.granted.load(acquire)) parker.park();  // acquire: the worker is ours again
+  --blocked_threads;
+  current_worker = this;
+  stack_limit = own_stack_limit;
+  set_activity(Activity::kRunning);
+  enter(outer);
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "weft/detail/frame_pool.hpp"
+
+#include <new>
+
+namespace weft::detail {
+
+constinit thread_local FrameCache frame_cache;
+
+namespace {
+
+constinit FrameDepot depots[kFrameClasses];
+
+// Hands this thread's frames on when it ends; touched only where a list first gets blocks.
+struct CacheReturner {
+  bool armed = false;
+  ~CacheReturner() {
+    for (std::size_t c = 0; c < kFrameClasses; ++c) {
+      FrameList& list = frame_cache.lists[c];
+      if (list.free != nullptr) depots[c].put(list.free);
+      while (FreeBlock* batch = list.batches) {
+        list.batches = batch->next_batch;
+        depots[c].put(batch);
+      }
+      list = FrameList{};
+    }
+  }
+};
+thread_local CacheReturner cache_returner;
+
+unsigned length(const FreeBlock* block) noexcept {
+  unsigned n = 0;
+  for (; block != nullptr; block = block->next) ++n;
+  return n;
+}
+
+}  // namespace
+
+void return_frames_at_exit() noexcept { cache_returner.armed = true; }
+
+void* refill_frames(FrameList& list, std::size_t size_class) {
+  cache_returner.armed = true;  // constructs it, so that its destructor runs
+  if (list.batches == nullptr) list.batches = depots[size_class].take_all();
+  if (list.batches != nullptr) {
+    list.free = list.batches;
+    list.batches = list.batches->next_batch;
+    list.count = length(list.free);
+  } else {
+    const std::size_t size = (size_class + 1) * kFrameStep;
+    auto* chunk = static_cast<char*>(
+        ::operator new(size * kFrameBatch, std::align_val_t{kFrameStep}));
+    for (unsigned i = kFrameBatch; i-- > 0;) {
+      auto* block = reinterpret_cast<FreeBlock*>(chunk + i * size);
+      block->next = list.free;
+      list.free = block;
+    }
+    list.count = kFrameBatch;
+  }
+  FreeBlock* block = list.free;
+  list.free = block->next;
+  --list.count;
+  return block;
+}
+
+void drain_frames(FrameList& list, std::size_t size_class) noexcept {
+  cache_returner.armed = true;
+  // Keep the batch that was freed last (its lines are warm), hand on the one below it.
+  FreeBlock* last_kept = list.free;
+  for (unsigned i = 1; i < kFrameBatch; ++i) last_kept = last_kept->next;
+  FreeBlock* batch = last_kept->next;
+  last_kept->next = nullptr;
+  list.count = kFrameBatch;
+  depots[size_class].put(batch);
+}
+
+void* allocate_large_frame(std::size_t size) {
+  return ::operator new(size, std::align_val_t{kFrameStep});
+}
+
+void free_large_frame(void* frame, std::size_t size) noexcept {
+  ::operator delete(frame, size, std::align_val_t{kFrameStep});
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "weft/threadpool.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <charconv>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "weft/detail/pool_state.hpp"
+#include "weft/detail/watchdog.hpp"
+
+namespace weft {
+
+namespace detail {
+
+namespace {
+
+int checked_num_threads(int requested) {
+  if (requested < 0 || requested > static_cast<int>(EventCount::kMaxThreads)) {
+    throw std::invalid_argument("weft::Threadpool: num_threads is " + std::to_string(requested) +
+                                ", must be 0 (as many as CPUs) to " +
+                                std::to_string(EventCount::kMaxThreads));
+  }
+  return requested == 0 ? available_parallelism() : requested;
+}
+
+void pin(std::thread& thread, int cpu) noexcept {
+  // Best effort: the mask may have changed since allowed_cpus() read it.
+  const auto bits = static_cast<std::size_t>(cpu) + 1;
+  cpu_set_t* const set = CPU_ALLOC(bits);
+  if (set == nullptr) return;
+  CPU_ZERO_S(CPU_ALLOC_SIZE(bits), set);
+  CPU_SET_S(static_cast<std::size_t>(cpu), CPU_ALLOC_SIZE(bits), set);
+  pthread_setaffinity_np(thread.native_handle(), CPU_ALLOC_SIZE(bits), set);
+  CPU_FREE(set);
+}
+
+}  // namespace
+
+PoolState::PoolState(Threadpool& owner, int num_threads, bool caller_participates,
+                     bool pin_threads)
+    : self(owner), has_caller(caller_participates && num_threads > 1) {
+  asymmetric_fences();  // registers, before any worker asks
+  const auto n = static_cast<std::uint32_t>(num_threads);
+  workers.reserve(n);
+  for (std::uint32_t i = 0; i < n; ++i) workers.push_back(std::make_unique<Worker>(*this, i));
+  root = acquire_scope();
+  try {
+    watchdog_ = Watchdog::from_environment(*this);
+    start_threads(pin_threads);
+  } catch (...) {
+    stop_threads();
+    free_scopes();
+    throw;
+  }
+}
+
+PoolState::~PoolState() { free_scopes(); }
+
+void PoolState::free_scopes() noexcept {
+  Scope* scope = all_scopes_.load(relaxed);  // relaxed: nobody else is left
+  while (scope != nullptr) delete std::exchange(scope, scope->next_made);
+}
+
+// ---- threads -------------------------------------------------------------------------------
+
+void PoolState::start_threads(bool pin_threads) {
+  const std::vector<int> cpus = pin_threads ? allowed_cpus() : std::vector<int>{};
+  for (std::size_t i = has_caller ? 1 : 0; i < workers.size(); ++i) {
+    PoolThread* const thread = start_thread(workers[i].get());
+    if (pin_threads) pin(thread->thread, cpus[i % cpus.size()]);
+  }
+}
+
+PoolThread* PoolState::start_thread(Worker* worker) {
+  auto made = std::make_unique<PoolThread>();
+  made->worker = worker;
+  made->order.store(PoolThread::kServe, relaxed);  // relaxed: the thread starts after this
+  made->thread = std::thread([this, me = made.get()] { thread_main(*me); });
+  PoolThread* const thread = made.release();
+  PoolThread* head = threads_.load(relaxed);  // relaxed: a guess for the exchange
+  do {
+    thread->next_made = head;
+  } while (!threads_.compare_exchange_weak(head, thread, release, relaxed));
+  return thread;
+}
+
+void PoolState::thread_main(PoolThread& me) {
+  for (;;) {
+    std::uint32_t order = me.order.load(acquire);  // acquire: pairs with serve and stop_threads
+    if (order == PoolThread::kStop) return;
+    if (order == PoolThread::kRest) {
+      futex_wait(me.order, PoolThread::kRest);
+      continue;
+    }
+    Worker* const worker = me.worker;
+    // Back to rest before anyone can give the next order; a failure means kStop.
+    if (!me.order.compare_exchange_strong(order, PoolThread::kRest, acq_rel, relaxed)) return;
+    worker->loop();
+    PoolThread* head = resting_.load(relaxed);  // relaxed: a guess for the exchange
+    do {
+      me.next_resting = head;
+    } while (!resting_.compare_exchange_weak(head, &me, release, relaxed));
+  }
+}
+
+void PoolState::serve(Worker* worker) {
+  // Taken whole, and all but one put back: no ABA. Acquire: pairs with thread_main's push.
+  PoolThread* thread = resting_.exchange(nullptr, acquire);
+  if (thread == nullptr) {
+    start_thread(worker);
+    return;
+  }
+  while (PoolThread* const rest = thread->next_resting) {
+    thread->next_resting = rest->next_resting;
+    PoolThread* head = resting_.load(relaxed);  // relaxed: a guess for the exchange
+    do {
+      rest->next_resting = head;
+    } while (!resting_.compare_exchange_weak(head, rest, release, relaxed));
+  }
+  thread->worker = worker;
+  thread->order.store(PoolThread::kServe, release);  // hands over all that the worker is
+  futex_wake(thread->order, 1);
+}
+
+void PoolState::wake_servers() noexcept {
+  idle.wake_all();
+  if (Parker* const caller = caller_parker.load(acquire)) caller->unpark();
+}
+
+void PoolState::stop_threads() noexcept {
+  stopping.store(true, seq_cst);  // pairs with the look after prepare_sleep
+  idle.wake_all();
+  PoolThread* thread = threads_.exchange(nullptr, acquire);  // acquire: pairs with start_thread
+  while (thread != nullptr) {
+    const std::unique_ptr<PoolThread> ended(std::exchange(thread, thread->next_made));
+    if (ended->order.exchange(PoolThread::kStop, release) == PoolThread::kRest) {
+      futex_wake(ended->order, 1);
+    }
+    ended->thread.join();
+  }
+  watchdog_.reset();
+  // A few instructions of a thread that has handed over its frame already.
+  while (injecting.load(acquire) != 0) std::this_thread::yield();
+}
+
+void PoolState::shutdown() {
+  if (current_worker != nullptr && &current_worker->pool == this) {
+    throw std::logic_error("weft::Threadpool::shutdown from one of the pool's own tasks");
+  }
+  std::uint32_t open = 0;
+  // Acq_rel, acquire: whoever returns sees everything that the tasks did.
+  if (!closed.compare_exchange_strong(open, 1, acq_rel, acquire)) {
+    while (closed.load(acquire) != 2) futex_wait(closed, 1);
+    return;
+  }
+  closing.close();
+  wait_until_all_quiet();
+  stop_threads();
+  closed.store(2, release);
+  futex_wake(closed, INT_MAX);
+}
+
+// ---- spawning from outside -----------------------------------------------------------------
+
+void PoolState::count_outside_spawn(TaskNode* node, Scope* in) {
+  if (!closing.try_enter(*in)) {
+    throw std::logic_error("weft: spawn on a Threadpool that is shut down");
+  }
+  node->spawned = true;
+  node->scope = in;
+}
+
+void PoolState::spawn_from_outside(TaskNode* node, Scope* in) {
+  count_outside_spawn(node, in);
+  inject(node);
+}
+
+void PoolState::inject(TaskNode* node) noexcept {
+  // Once it is pushed, the frame may run, end, and with it the pool: hold on to that. Relaxed: the
+  // frame keeps the pool alive until the push, which is a release.
+  injecting.fetch_add(1, relaxed);
+  injected.push(node);  // seq_cst; the look below comes after it
+  notify();
+  injecting.fetch_sub(1, release);  // pairs with stop_threads; the last touch
+}
+
+void PoolState::notify() noexcept {
+  // Relaxed: the event count's exchange acquired what its bit published.
+  if (idle.notify_one() == EventCount::Woke::kCaller) caller_parker.load(relaxed)->unpark();
+}
+
+bool PoolState::work_visible() const noexcept {
+  if (!injected.empty()) return true;
+  for (const auto& worker : workers) {
+    if (worker->queue.size() != 0) return true;
+  }
+  return false;
+}
+
+// ---- scopes at rest ------------------------------------------------------------------------
+
+Scope* PoolState::acquire_scope() {
+  Worker* const w = current_worker;
+  if (w != nullptr && &w->pool == this && w->scopes_at_rest != nullptr) {
+    return std::exchange(w->scopes_at_rest, w->scopes_at_rest->next_free);
+  }
+  // Taken whole, and all but one put back: no ABA.
+  Scope* list = free_scopes_.exchange(nullptr, acquire);  // acquire: pairs with release_scope
+  if (list == nullptr) {
+    auto* const scope = new Scope(*this, workers.size());
+    Scope* head = all_scopes_.load(relaxed);  // relaxed: a guess for the exchange
+    do {
+      scope->next_made = head;
+    } while (!all_scopes_.compare_exchange_weak(head, scope, release, relaxed));
+    return scope;
+  }
+  while (Scope* const rest = list->next_free) {
+    list->next_free = rest->next_free;
+    put_to_rest(rest);
+  }
+  return list;
+}
+
+void PoolState::release_scope(Scope* scope) noexcept {
+  Worker* const w = current_worker;
+  if (w != nullptr && &w->pool == this) {
+    scope->next_free = std::exchange(w->scopes_at_rest, scope);
+  } else {
+    put_to_rest(scope);
+  }
+}
+
+void PoolState::put_to_rest(Scope* scope) noexcept {
+  Scope* head = free_scopes_.load(relaxed);  // relaxed: a guess for the exchange
+  do {
+    scope->next_free = head;
+  } while (!free_scopes_.compare_exchange_weak(head, scope, release, relaxed));
+}
+
+void PoolState::add_scope_counts(std::size_t worker, WorkerMetrics& to) const noexcept {
+  // Acquire: pairs with acquire_scope's release. Counters relaxed: statistics.
+  for (const Scope* s = all_scopes_.load(acquire); s != nullptr; s = s->next_made) {
+    const Scope::Counters& c = s->counters(worker);
+    to.tasks_spawned += c.spawned.load(relaxed);
+    if (worker == 0) to.tasks_spawned += s->counters(workers.size()).spawned.load(relaxed);
+    to.awaits_inline += c.inlined.load(relaxed);
+  }
+  to.tasks_executed += to.awaits_inline;
+}
+
+// ---- spawn_slowly --------------------------------------------------------------------------
+
+void spawn_slowly(TaskNode* node, PoolState* pool) {
+  Worker* const w = current_worker;
+  if (w != nullptr && (pool == nullptr || pool == &w->pool)) return spawn_node(node);
+  Scope* const scope = outside_scope(pool);
+  scope->pool.spawn_from_outside(node, scope);
+}
+
+}  // namespace detail
+
+// ---- the public face -----------------------------------------------------------------------
+
+Threadpool::Threadpool(int num_threads) : Threadpool(Options{.num_threads = num_threads}) {}
+
+Threadpool::Threadpool(Options options)
+    : state_(std::make_unique<detail::PoolState>(
+          *this, detail::checked_num_threads(options.num_threads), options.caller_participates,
+          options.pin_threads)) {}
+
+Threadpool::~Threadpool() { shutdown(); }
+
+int Threadpool::num_threads() const noexcept { return static_cast<int>(state_->workers.size()); }
+
+void Threadpool::sync_all() {
+  if (current() == this) {
+    throw std::logic_error("weft::Threadpool::sync_all from one of the pool's own tasks");
+  }
+  state_->wait_until_all_quiet();
+}
+
+void Threadpool::shutdown() { state_->shutdown(); }
+
+void Threadpool::run_node(detail::TaskNode* node) {
+  if (current() == this) {
+    detail::spawn_node(node);
+    detail::block_on(node);
+  } else {
+    state_->run_from_outside(node, detail::outside_scope(state_.get()));
+  }
+}
+
+Metrics Threadpool::metrics() const {
+  Metrics result;
+  for (const auto& w : state_->workers) result.push_back(w->snapshot());
+  for (WorkerMetrics& worker : result) {
+    const auto i = static_cast<std::size_t>(&worker - result.data());
+    state_->add_scope_counts(i, worker);
+  }
+  return result;
+}
+
+Threadpool* Threadpool::current() noexcept {
+  const detail::Worker* const w = detail::current_worker;
+  return w == nullptr ? nullptr : &w->pool.self;
+}
+
+Threadpool& Threadpool::global() {
+  static Threadpool* const pool = [] {
+    int num_threads = 0;
+    if (const char* const text = std::getenv("WEFT_NUM_THREADS"); text != nullptr && *text != 0) {
+      const char* const end = text + std::strlen(text);
+      const auto [rest, error] = std::from_chars(text, end, num_threads);
+      if (error != std::errc() || rest != end) {
+        throw std::invalid_argument(std::string("weft: WEFT_NUM_THREADS is '") + text +
+                                    "', must be a number from 0 to 32767");
+      }
+    }
+    auto* const made = new Threadpool(num_threads);
+    // Not a static object: a task that calls exit() must not wait for itself.
+    std::atexit([] {
+      if (current() == nullptr) global().shutdown();
+    });
+    return made;
+  }();
+  return *pool;
+}
+
+}  // namespace weft

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "weft/detail/worker.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "weft/detail/frame_pool.hpp"
+#include "weft/detail/pool_state.hpp"
+#include "weft/detail/watchdog.hpp"
+
+namespace weft::detail {
+
+constinit thread_local Worker* current_worker = nullptr;
+
+namespace {
+
+// How much of a thread's stack frames may nest into; the rest is for the user's code.
+constexpr std::uintptr_t kNestingBudget = std::uintptr_t{1} << 20;
+// Fewer tasks than this since the last steal: what we stole was short, so take more next time.
+constexpr std::uint64_t kFewTasks = 4;
+constexpr std::uint32_t kInjectedEvery = 61;  // as Go and Tokio do
+
+// The lowest address of this thread's stack. Asked once per thread: for a main thread it reads
+// /proc/self/maps.
+std::uintptr_t stack_bottom() noexcept {
+  thread_local const std::uintptr_t bottom = [] {
+    pthread_attr_t attributes;
+    void* low = nullptr;
+    std::size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+      pthread_attr_getstack(&attributes, &low, &size);
+      pthread_attr_destroy(&attributes);
+    }
+    return reinterpret_cast<std::uintptr_t>(low);
+  }();
+  return bottom;
+}
+
+}  // namespace
+
+Worker::Worker(PoolState& owner, std::uint32_t own_index)
+    : pool(owner),
+      index(own_index),
+      random(own_index * 2654435761u + 1),
+      full_fences(!asymmetric_fences()) {}
+
+Worker::~Worker() = default;
+
+// ---- nesting and parking -------------------------------------------------------------------
+
+void Worker::set_stack_limit() noexcept {
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  const std::uintptr_t bottom = stack_bottom();
+  // On a stack that is not the thread's own (a fiber's), what is left is unknown: nest little.
+  const std::uintptr_t left = bottom != 0 && bottom < here ? here - bottom : 64 * 1024;
+  stack_limit = here - std::min(kNestingBudget, left / 2);
+}
+
+void Worker::notify_if_idle() noexcept {
+  if (full_fences) [[unlikely]] {
+    full_fence();
+  } else {
+    // The light side of heavy_fence(): the compiler keeps push's store before should_notify's
+    // load, and a worker that announced its sleep forces the processor to do the same.
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  if (pool.idle.should_notify()) [[unlikely]] pool.notify();
+}
+
+bool Worker::run_child_elsewhere(TaskNode* child) {
+  Scope* const outer = scope;
+  Scope* const inner = child->scope;
+  enter(inner);
+  const bool ended = run_inlined(child);
+  if (ended) {
+    Scope::add_one(inner->counters(index).inlined);
+    inner->leave();
+  }
+  enter(outer);
+  return ended;
+}
+
+bool Worker::take_child_slowly(TaskNode* child) {
+  if (child->state.is_done()) return true;
+  if (!has_stack()) return false;  // park; the loop will come to it
+  const bool taken = queue.pop_buried(child);
+  notify_if_idle();  // what lies above was out of sight for a moment
+  return taken && run_child(child);
+}
+
+void Worker::before_park(TaskNode* frame) noexcept {
+  if (frame->inlined) frame->inlined = false;
+  // A spawned frame keeps the scope that counts it. It runs in that one, unless it is a spawned
+  // sync_scope, which does nothing between its body's end and leaving its own scope.
+  if (!frame->spawned) frame->scope = scope;
+}
+
+bool Worker::park(TaskNode* frame, TaskNode* awaited) noexcept {
+  before_park(frame);
+  // Relaxed: a hint. A task of another pool was stolen by one of that pool's workers.
+  const bool ours = !awaited->spawned || &awaited->scope->pool == &pool;
+  const std::uint32_t thief = ours ? awaited->thief.load(relaxed) : kNoWorker;
+  if (parked != nullptr) [[unlikely]] parked->add(frame, awaited);
+  if (!awaited->state.park(frame)) {
+    if (parked != nullptr) [[unlikely]] parked->remove(frame);
+    return false;
+  }
+  if (thief != kNoWorker) leapfrog_victim = thief;  // callers that park after us have none
+  count(awaits_parked);
+  return true;
+}
+
+void Worker::call_from_loop(TaskNode* frame, TaskNode* callee) noexcept {
+  before_park(frame);
+  callee->scope = scope;
+  callee->state.park(frame);  // nobody else knows the callee: it cannot fail
+  if (parked != nullptr) [[unlikely]] parked->add(frame, callee);
+  next = callee;
+}
+
+void before_foreign_park(TaskNode* frame) noexcept {
+  Worker* const w = current_worker;
+  w->before_park(frame);
+  if (w->parked != nullptr) [[unlikely]] w->parked->add(frame, nullptr);
+}
+
+void resume_on_own_pool(TaskNode* frame) noexcept {
+  if (Worker* const w = current_worker) {
+    w->make_ready(frame);
+  } else {
+    frame->scope->pool.inject(frame);
+  }
+}
+
+// ---- ends of tasks -------------------------------------------------------------------------
+
+void Worker::make_ready(TaskNode* node) noexcept {
+  if (&node->scope->pool == &pool) {
+    push(node);
+  } else {
+    node->scope->pool.inject(node);
+  }
+}
+
+void finish(TaskNode* node) noexcept {
+  Worker* const w = current_worker;
+  Scope* const scope = node->scope;
+  const bool spawned = node->spawned;
+  const bool failed = node->failed;
+  const StateWord::Waiter waiter = node->state.finish();
+  // From here on the frame belongs to the waiter, unless there is none to come.
+  if (waiter.detached()) {
+    if (failed) std::terminate();
+    node->handle().destroy();
+  } else if (waiter.is_thread()) {
+    waiter.thread()->unpark();
+  } else if (!waiter.none()) {
+    TaskNode* const frame = waiter.frame();
+    if (&frame->scope->pool == &w->pool) {
+      w->next = frame;
+    } else {
+      frame->scope->pool.inject(frame);
+    }
+  }
+  if (spawned) {
+    w->count_executed();
+    Scope::add_one(scope->counters(w->index).ended);  // last: who waits for the scope may go on
+  }
+}
+
+void detach(TaskNode* node) noexcept {
+  if (node->state.detach()) return;
+  if (node->failed) std::terminate();
+  node->handle().destroy();
+}
+
+void drop(TaskNode* node) noexcept {
+  block_on(node);
+  node->handle().destroy();
+}
+
+// ---- the loop ------------------------------------------------------------------------------
+
+void Worker::leave_scope() noexcept {
+  if (scope == nullptr) return;
+  Scope* const left = scope;
+  scope = nullptr;
+  counters = nullptr;
+  left->leave();
+}
+
+void Worker::run(TaskNode* node) noexcept {
+  do {
+    if (parked != nullptr) [[unlikely]] parked->remove(node);
+    if (node->scope != scope) {
+      leave_scope();
+      enter(node->scope);
+    }
+    node->handle().resume();
+    node = std::exchange(next, nullptr);
+  } while (node != nullptr);
+}
+
+TaskNode* Worker::steal_from(Worker& victim, bool leapfrog) noexcept {
+  TaskNode* node = nullptr;
+  while (victim.queue.size() != 0) {
+    const auto outcome = victim.queue.steal(node);
+    if (outcome == Taskqueue<TaskNode>::Steal::kEmpty) return nullptr;
+    if (outcome == Taskqueue<TaskNode>::Steal::kLost) continue;
+    node->thief.store(index, relaxed);  // relaxed: a hint for whoever awaits it
+    count(steals);
+    if (leapfrog) count(leapfrogs);
+    const std::uint64_t done = executed.load(relaxed);
+    steal_many = done - last_steal_at < kFewTasks;
+    last_steal_at = done;
+    if (steal_many) {
+      std::int64_t more = std::min<std::int64_t>(victim.queue.size() / 2, 64);
+      bool any = false;
+      for (TaskNode* extra = nullptr; more > 0; --more) {
+        if (victim.queue.steal(extra) != Taskqueue<TaskNode>::Steal::kGot) break;
+        extra->thief.store(index, relaxed);  // relaxed: as above
+        queue.push(extra);
+        any = true;
+      }
+      if (any) count(steals_half);
+    }
+    return node;
+  }
+  return nullptr;
+}
+
+TaskNode* Worker::take_injected() noexcept {
+  TaskNode* first = pool.injected.take_all();
+  if (first == nullptr) return nullptr;
+  // The rest goes into our queue newest first, so that both we and thieves go on by age.
+  TaskNode* rest = first->link;
+  while (rest != nullptr) {
+    TaskNode* node = rest;
+    rest = node->link;
+    queue.push(node);
+  }
+  return first;
+}
+
+TaskNode* Worker::try_take() noexcept {
+  // leave_scope() may have made a frame ready since the queue was empty.
+  if (TaskNode* node = queue.size() != 0 ? queue.pop() : nullptr) return node;
+  if (leapfrog_victim != kNoWorker && leapfrog_victim != index) {
+    if (TaskNode* node = steal_from(*pool.workers[leapfrog_victim], true)) return node;
+  }
+  leapfrog_victim = kNoWorker;
+  if (TaskNode* node = take_injected()) return node;
+  const auto n = static_cast<std::uint32_t>(pool.workers.size());
+  random ^= random << 13;  // xorshift32 (Marsaglia 2003)
+  random ^= random >> 17;
+  random ^= random << 5;
+  for (std::uint32_t i = 0, at = random % n; i < n; ++i, at = at + 1 == n ? 0 : at + 1) {
+    if (at == index) continue;
+    if (TaskNode* node = steal_from(*pool.workers[at], false)) return node;
+  }
+  return nullptr;
+}
+
+void Worker::found_work() noexcept {
+  set_activity(Activity::kRunning);
+  if (!pool.idle.end_search()) return;
+  // We were the last to search, and somebody sleeps: whoever queued work meanwhile relied on us.
+  if (!pool.work_visible()) {
+    heavy_fence();
+    if (!pool.work_visible()) return;
+  }
+  pool.notify();
+}
+
+void Worker::relax() noexcept {
+  for (int i = 0; i < 16; ++i) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+}
+
+TaskNode* Worker::next_in_line(std::uint32_t turn) noexcept {
+  if (TaskNode* node = std::exchange(next, nullptr)) return node;
+  // Every now and then, so that a queue which never gets empty does not keep outsiders waiting.
+  if (turn % kInjectedEvery == 0) {
+    if (TaskNode* node = take_injected()) {
+      notify_if_idle();  // the rest is in our queue now
+      return node;
+    }
+  }
+  return queue.pop();
+}
+
+bool Worker::out_of_service() const noexcept {
+  return claims.any() || pool.stopping.load(acquire);  // acquire: pairs with stop_threads
+}
+
+TaskNode* Worker::find_work() {
+  leave_scope();
+  set_activity(Activity::kSearching);
+  pool.idle.begin_search();
+  for (;;) {
+    for (int i = 0; i < kSearchRounds; ++i) {
+      if (TaskNode* node = try_take()) {
+        found_work();
+        return node;
+      }
+      relax();
+    }
+    if (out_of_service()) {
+      found_work();  // not really, but the search is over, and the next one may have to start
+      return nullptr;
+    }
+    const std::uint32_t round = pool.idle.prepare_sleep();
+    heavy_fence();
+    if (pool.work_visible() || out_of_service()) {
+      pool.idle.cancel_sleep();
+    } else {
+      set_activity(Activity::kSleeping);
+      count(sleeps);
+      pool.idle.sleep(round);
+      count(wakes);
+      set_activity(Activity::kSearching);
+    }
+  }
+}
+
+void Worker::start_on_this_thread() noexcept {
+  return_frames_at_exit();
+  set_stack_limit();
+  set_activity(Activity::kRunning);
+}
+
+void Worker::stop_on_this_thread() noexcept {
+  leave_scope();
+  set_activity(Activity::kAbsent);
+}
+
+WorkerMetrics Worker::snapshot() const noexcept {
+  // Relaxed: statistics.
+  WorkerMetrics m;
+  m.tasks_executed = executed.load(relaxed);
+  m.steals = steals.load(relaxed);
+  m.steals_half = steals_half.load(relaxed);
+  m.leapfrogs = leapfrogs.load(relaxed);
+  m.awaits_parked = awaits_parked.load(relaxed);
+  m.sleeps = sleeps.load(relaxed);
+  m.wakes = wakes.load(relaxed);
+  return m;
+}
+
+void Worker::loop() {
+  current_worker = this;
+  start_on_this_thread();
+  for (std::uint32_t turn = 1;; ++turn) {
+    if (claims.any()) {
+      stop_on_this_thread();
+      current_worker = nullptr;
+      return claims.grant_one();
+    }
+    // The caller's worker has a thread of the pool only as long as some thread will claim it.
+    if (blocked_threads == 0 && index == 0 && pool.has_caller) return pool.leave_caller(this);
+    TaskNode* node = next_in_line(turn);
+    if (node == nullptr) node = find_work();
+    if (node == nullptr && !claims.any()) break;
+    if (node != nullptr) run(node);
+  }
+  stop_on_this_thread();
+  current_worker = nullptr;
+}
+
+}  // namespace weft::detail
