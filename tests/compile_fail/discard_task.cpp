@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// EXPECT: unused-result
+
+#include <weft/weft.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+weft::Task<int> give() { co_return 1; }
+
+weft::Task<> user() {
+#ifdef WEFT_MISTAKE
+  give();
+#else
+  (void)co_await give();
+#endif
+}

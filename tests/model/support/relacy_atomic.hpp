@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// What `weft/detail/atomic.hpp` and `futex.hpp` stand for under the Relacy race detector: the
+/// shipping headers, compiled with WEFT_MODEL, run on these. See `docs/design/models.md`.
+
+// All of the standard library that models use comes first: relacy.hpp redefines `new`, `free`,
+// `assert`, pthread's names and those of the memory orders as macros, most of which we take back.
+#include <atomic>
+#include <climits>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <source_location>
+#include <sstream>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <relacy/relacy.hpp>
+
+#undef new
+#undef delete
+#undef malloc
+#undef calloc
+#undef realloc
+#undef free
+#undef assert
+#undef errno
+#undef memory_order_relaxed
+#undef memory_order_consume
+#undef memory_order_acquire
+#undef memory_order_release
+#undef memory_order_acq_rel
+#undef memory_order_seq_cst
+
+namespace weft::detail {
+
+inline constexpr rl::memory_order relaxed = rl::mo_relaxed;
+inline constexpr rl::memory_order acquire = rl::mo_acquire;
+inline constexpr rl::memory_order release = rl::mo_release;
+inline constexpr rl::memory_order acq_rel = rl::mo_acq_rel;
+inline constexpr rl::memory_order seq_cst = rl::mo_seq_cst;
+
+/// A source position for Relacy's history. As a default argument it is that of the caller.
+struct Where : rl::debug_info {
+  Where(std::source_location at = std::source_location::current()) noexcept
+      : rl::debug_info(at.function_name(), at.file_name(), at.line()) {}
+};
+
+/// std::atomic's face, as much as weft uses of it, on Relacy's atomic.
+template <class T>
+class Atomic {
+ public:
+  constexpr Atomic() = default;
+  constexpr Atomic(T value) : atomic_(value) {}
+
+  T load(rl::memory_order order, Where where = {}) const { return atomic_.load(order, where); }
+  void store(T value, rl::memory_order order, Where where = {}) {
+    atomic_.store(value, order, where);
+  }
+  T exchange(T value, rl::memory_order order, Where where = {}) {
+    return atomic_(where).exchange(value, order);
+  }
+  T fetch_add(T value, rl::memory_order order, Where where = {}) {
+    return atomic_(where).fetch_add(value, order);
+  }
+  T fetch_sub(T value, rl::memory_order order, Where where = {}) {
+    return atomic_(where).fetch_sub(value, order);
+  }
+  bool compare_exchange_strong(T& expected, T desired, rl::memory_order success,
+                               rl::memory_order failure, Where where = {}) {
+    return atomic_(where).compare_exchange_strong(expected, desired, success, failure);
+  }
+  bool compare_exchange_weak(T& expected, T desired, rl::memory_order success,
+                             rl::memory_order failure, Where where = {}) {
+    return atomic_(where).compare_exchange_weak(expected, desired, success, failure);
+  }
+
+ private:
+  friend void futex_wait(Atomic<std::uint32_t>&, std::uint32_t, Where);
+  friend void futex_wake(Atomic<std::uint32_t>&, int, Where);
+  static constexpr rl::thread_id_t kMostThreads = 8;
+
+  rl::atomic<T> atomic_;
+  rl::waitset<kMostThreads> sleepers_;  // the futex on this word
+};
+
+/// Plain data: Relacy reports two accesses that are not ordered, one of them a write.
+template <class T>
+class Plain {
+ public:
+  Plain() = default;
+  Plain(T value) : var_(value) {}
+  Plain(const Plain&) = delete;
+  Plain& operator=(const Plain&) = delete;
+
+  T get(Where where = {}) const { return var_(where).load(); }
+  void set(T value, Where where = {}) { var_(where).store(value); }
+  // No room for a default argument here: these two show up in histories by their own line.
+  operator T() const { return get(); }
+  Plain& operator=(T value) {
+    set(value);
+    return *this;
+  }
+
+ private:
+  rl::var<T> var_;
+};
+
+/// FUTEX_WAIT. The kernel compares and queues under one lock, and so compares with the newest
+/// value: one step here. It does not synchronise: a model that needed that would be wrong.
+inline void futex_wait(Atomic<std::uint32_t>& word, std::uint32_t expected, Where where = {}) {
+  rl::context& context = rl::ctx();
+  context.sched();
+  if (word.atomic_.debug_value() != expected) return;
+  word.sleepers_.park_current(context, false, true /* spurious wake-ups */, false, where);
+}
+
+/// FUTEX_WAKE.
+inline void futex_wake(Atomic<std::uint32_t>& word, int count, Where where = {}) {
+  rl::context& context = rl::ctx();
+  context.sched();
+  while (count-- > 0 && word.sleepers_.unpark_one(context, where)) {
+  }
+}
+
+/// An asymmetric pair (P1202) is as strong as two sequentially consistent fences; so both sides
+/// are one here.
+inline void heavy_fence(Where where = {}) { rl::atomic_thread_fence(seq_cst, where); }
+inline void light_fence(Where where = {}) { rl::atomic_thread_fence(seq_cst, where); }
+
+}  // namespace weft::detail

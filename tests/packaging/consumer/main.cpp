@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// What a user's first program looks like, built in three ways by consumers.py.
+#include <weft/weft.hpp>
+
+#include <cstdint>
+#include <iostream>
+#include <utility>
+
+namespace {
+
+weft::Task<std::uint64_t> fib(int n) {
+  if (n < 2) co_return static_cast<std::uint64_t>(n);
+  weft::Flowvar<std::uint64_t> x = weft::spawn(fib(n - 1));
+  const std::uint64_t y = co_await fib(n - 2);
+  co_return co_await std::move(x) + y;
+}
+
+}  // namespace
+
+int main() {
+  weft::Threadpool pool(2);
+  const std::uint64_t result = pool.run(fib(20));
+  std::cout << "fib(20) = " << result << '\n';
+  return result == 6765 ? 0 : 1;
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Frames that die on another worker than the one that made them: memory must stay flat.
+// WEFT_TEST_TASKS sets how many.
+
+#include <weft/weft.hpp>
+
+#include <atomic>
+#include <utility>
+
+#include "../support/handshake.hpp"
+#include "../support/process.hpp"
+#include "../support/workers.hpp"
+
+using weft::Task;
+using weft::Threadpool;
+
+namespace {
+
+constexpr std::int64_t kLimit = std::int64_t{16} << 20;
+constexpr std::uint64_t kInFlight = 2000;
+
+std::uint64_t tasks() {
+  return weft::test::env_or("WEFT_TEST_TASKS",
+                            weft::test::kSanitized ? 200'000 : (weft::test::kOptimized ? 50'000'000 : 5'000'000));
+}
+
+// Makes `count` tasks and never runs one itself, with a bounded number under way.
+template <class Spawn>
+void produce(std::uint64_t count, std::atomic<std::uint64_t>& done, Spawn spawn) {
+  const std::uint64_t start = done.load();
+  for (std::uint64_t made = 0; made < count; ++made) {
+    if (made % 256 == 0) {
+      weft::test::wait_until([&] { return made - (done.load() - start) < kInFlight; });
+    }
+    spawn([&done] { done.fetch_add(1, std::memory_order_relaxed); });
+  }
+  weft::test::wait_until([&] { return done.load() - start == count; });
+}
+
+template <class Produce>
+void check_flat(Produce make) {
+  std::atomic<std::uint64_t> done{0};
+  make(100'000, done);  // warm up
+  const std::int64_t before = weft::test::resident_bytes();
+  make(tasks() / 2, done);
+  const std::int64_t growth = weft::test::resident_bytes() - before;
+  BOOST_TEST_MESSAGE(done.load() << " tasks, resident set grew by " << growth / 1024 << " KiB");
+  BOOST_TEST(done.load() == 100'000 + tasks() / 2);
+  if (!weft::test::kSanitized) {  // sanitizers keep freed memory on purpose
+    BOOST_TEST(growth < kLimit);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE(flat_memory)
+
+BOOST_AUTO_TEST_CASE(made_by_a_foreign_thread) {
+  Threadpool pool({.num_threads = 2, .caller_participates = false});
+  check_flat([&](std::uint64_t count, std::atomic<std::uint64_t>& done) {
+    produce(count, done, [&](auto body) { pool.spawn_detached(std::move(body)); });
+  });
+  pool.sync_all();
+}
+
+// The producing worker is busy producing: the other one must steal and free everything.
+BOOST_AUTO_TEST_CASE(made_by_one_worker_run_by_another) {
+  Threadpool pool({.num_threads = 2, .caller_participates = false});
+  check_flat([&](std::uint64_t count, std::atomic<std::uint64_t>& done) {
+    pool.run([&] { produce(count, done, [](auto body) { weft::spawn_detached(std::move(body)); }); });
+  });
+  pool.sync_all();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace

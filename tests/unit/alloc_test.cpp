@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// One allocation per spawn, the frame, and that one recycled.
+
+#include <weft/weft.hpp>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "../support/allocator.hpp"
+#include "../support/workers.hpp"
+
+using weft::Flowvar;
+using weft::Task;
+using weft::Threadpool;
+using weft::test::allocator_calls;
+
+namespace {
+
+constexpr int kDepth = 16;
+constexpr std::int64_t kTasks = 1596;  // spawns of one fib(16)
+
+Task<int> fib(int n) {
+  if (n < 2) {
+    co_return n;
+  }
+  Flowvar<int> x = weft::spawn(fib(n - 1));
+  const int y = co_await fib(n - 2);
+  const int left = co_await std::move(x);
+  co_return left + y;
+}
+
+// The allocator calls of one fib, seen from inside, once everything has its size.
+Task<std::int64_t> calls_of_one_fib() {
+  const std::int64_t before = allocator_calls();
+  (void)co_await fib(kDepth);
+  co_return allocator_calls() - before;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(allocation)
+
+static_assert(sizeof(weft::detail::TaskNode) <= 48, "what a task adds to its frame");
+
+BOOST_AUTO_TEST_CASE(counter_counts) {
+  const std::int64_t before = allocator_calls();
+  const std::vector<int> some(10);
+  BOOST_TEST(some.size() == 10U);
+  BOOST_TEST(allocator_calls() > before);
+}
+
+BOOST_AUTO_TEST_CASE(none_in_steady_state_with_one_worker) {
+  Threadpool pool(1);
+  (void)pool.run(calls_of_one_fib());
+  std::vector<std::int64_t> rounds;
+  rounds.reserve(100);
+  for (int i = 0; i < 100; ++i) {
+    rounds.push_back(pool.run(calls_of_one_fib()));
+  }
+  BOOST_TEST(std::count(rounds.begin(), rounds.end(), 0) == 100);
+}
+
+// run() from outside recycles as well.
+BOOST_AUTO_TEST_CASE(none_for_calls_from_outside) {
+  Threadpool pool(1);
+  for (int i = 0; i < 1000; ++i) {
+    (void)pool.run([] { return 1; });
+  }
+  const std::int64_t before = allocator_calls();
+  for (int i = 0; i < 1000; ++i) {
+    (void)pool.run([] { return 1; });
+  }
+  BOOST_TEST(allocator_calls() - before == 0);
+}
+
+// With thieves about, a worker may still meet its own record of frames alive at once: rare, and not
+// per task.
+WEFT_TEST_EACH_WORKERS(next_to_none_with_thieves) {
+  Threadpool pool(workers);
+  for (int i = 0; i < 50; ++i) {
+    (void)pool.run(fib(kDepth));
+  }
+  const std::int64_t before = allocator_calls();
+  for (int i = 0; i < 100; ++i) {
+    (void)pool.run(fib(kDepth));
+  }
+  const std::int64_t calls = allocator_calls() - before;
+  BOOST_TEST_MESSAGE(workers << " workers: " << calls << " allocator calls in " << 100 * kTasks << " spawns");
+  BOOST_TEST(calls <= 100 * kTasks / 100);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

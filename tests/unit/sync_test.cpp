@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Waiting from ordinary code: on foreign threads, and blocking inside a task.
+
+#include <weft/weft.hpp>
+
+#include <atomic>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "../support/handshake.hpp"
+#include "../support/workers.hpp"
+
+using weft::Flowvar;
+using weft::Task;
+using weft::Threadpool;
+
+namespace {
+Task<int> fib(int n) {
+  if (n < 2) {
+    co_return n;
+  }
+  Flowvar<int> x = weft::spawn(fib(n - 1));
+  const int y = co_await fib(n - 2);
+  const int left = co_await std::move(x);
+  co_return left + y;
+}
+// Every level blocks instead of awaiting.
+Task<int> blocking_fib(int n) {
+  if (n < 2) {
+    co_return n;
+  }
+  Flowvar<int> x = weft::spawn(blocking_fib(n - 1));
+  Flowvar<int> y = weft::spawn(blocking_fib(n - 2));
+  const int left = weft::sync(std::move(x));
+  co_return left + weft::sync(std::move(y));
+}
+
+BOOST_AUTO_TEST_SUITE(blocking_sync)
+
+WEFT_TEST_EACH_WORKERS(free_and_member) {
+  Threadpool pool(workers);
+  BOOST_TEST(weft::sync(pool.spawn(fib(10))) == 55);
+  BOOST_TEST(pool.sync(pool.spawn(fib(11))) == 89);
+}
+
+WEFT_TEST_EACH_WORKERS(exception_arrives) {
+  Threadpool pool(workers);
+  BOOST_CHECK_THROW(weft::sync(pool.spawn([] { throw std::range_error("x"); })), std::range_error);
+}
+
+WEFT_TEST_EACH_WORKERS(reference_and_void) {
+  Threadpool pool(workers);
+  int value = 3;
+  int& back = weft::sync(pool.spawn([&value]() -> int& { return value; }));
+  BOOST_TEST(&back == &value);
+  weft::sync(pool.spawn([&value] { value = 4; }));
+  BOOST_TEST(value == 4);
+}
+
+WEFT_TEST_EACH_WORKERS(sixteen_foreign_threads) {
+  Threadpool pool(workers);
+  std::atomic<int> good{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 16; ++t) {
+      threads.emplace_back([&pool, &good, t] {
+        for (int i = 0; i < 100; ++i) {
+          const int n = 3 + (t + i) % 8;
+          const int direct = pool.run(fib(n));
+          Flowvar<int> a = pool.spawn(fib(n));
+          Flowvar<int> b = pool.spawn(fib(n));
+          const int second = pool.sync(std::move(b));
+          const int first = pool.sync(std::move(a));
+          good.fetch_add(direct == first && first == second ? 1 : 0);
+        }
+      });
+    }
+  }
+  BOOST_TEST(good.load() == 1600);
+}
+
+// The waiter need not be the thread that spawned.
+WEFT_TEST_EACH_WORKERS(handle_waited_for_by_another_thread) {
+  Threadpool pool(workers);
+  Flowvar<int> fv = pool.spawn(fib(9));
+  int seen = 0;
+  std::jthread([&] { seen = weft::sync(std::move(fv)); }).join();
+  BOOST_TEST(seen == 34);
+}
+
+WEFT_TEST_EACH_WORKERS(blocking_at_every_level) {
+  Threadpool pool(workers);
+  BOOST_TEST(pool.run(blocking_fib(10)) == 55);
+}
+
+// In the order in which they were spawned: the first one is at the far end of the queue.
+WEFT_TEST_EACH_WORKERS(blocking_in_spawn_order) {
+  Threadpool pool(workers);
+  const int sum = pool.run([]() -> Task<int> {
+    std::vector<Flowvar<int>> all;
+    for (int i = 0; i < 300; ++i) {
+      all.push_back(weft::spawn(fib(5)));
+    }
+    int total = 0;
+    for (Flowvar<int>& fv : all) {
+      total += weft::sync(std::move(fv));
+    }
+    co_return total;
+  });
+  BOOST_TEST(sum == 1500);
+}
+
+// run() of a pool, from a task of that same pool and of another one.
+WEFT_TEST_EACH_WORKERS(run_inside_a_task) {
+  Threadpool pool(workers);
+  Threadpool other(workers);
+  const int sum = pool.run([&]() -> Task<int> {
+    const int own = pool.run(fib(8));
+    const int foreign = other.run(fib(9));
+    co_return own + foreign;
+  });
+  BOOST_TEST(sum == 21 + 34);
+}
+
+// A stolen child that is still running when its parent blocks.
+BOOST_AUTO_TEST_CASE(stolen_child) {
+  Threadpool pool(2);
+  const int value = pool.run([]() -> Task<int> {
+    weft::test::Signal started;
+    weft::test::Signal helped;
+    Flowvar<int> child = weft::spawn([&]() -> Task<int> {
+      Flowvar<> needed = weft::spawn([&helped] { helped.raise(); });
+      started.raise();
+      helped.wait();  // only the worker inside sync can have run it
+      co_await std::move(needed);
+      co_return 12;
+    });
+    started.wait();
+    co_return weft::sync(std::move(child));
+  });
+  BOOST_TEST(value == 12);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// A thread that cannot be started: std::system_error, and nothing is left behind. The executable's
+// own pthread_create stands in front of the real one and fails when told to.
+
+#include <stdlib.h>
+
+#include <weft/weft.hpp>
+
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <cerrno>
+#include <system_error>
+
+#include "../support/process.hpp"
+
+namespace {
+std::atomic<int> starts_left{1'000'000};
+using Create = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+}  // namespace
+
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*),
+                              void* argument) noexcept {
+  if (starts_left.fetch_sub(1) <= 0) {
+    return EAGAIN;
+  }
+  static const auto real = reinterpret_cast<Create>(::dlsym(RTLD_NEXT, "pthread_create"));
+  return real(thread, attributes, body, argument);
+}
+
+BOOST_AUTO_TEST_CASE(failure_at_each_thread) {
+  ::unsetenv("WEFT_WATCHDOG");  // its thread would count
+  const auto before = weft::test::thread_count();
+  for (int possible = 0; possible < 8; ++possible) {
+    starts_left.store(possible);
+    BOOST_CHECK_THROW(weft::Threadpool({.num_threads = 8, .caller_participates = false}), std::system_error);
+    BOOST_TEST(weft::test::thread_count() == before);  // those that had started are joined
+  }
+  starts_left.store(8);
+  weft::Threadpool pool({.num_threads = 8, .caller_participates = false});
+  BOOST_TEST(pool.run([] { return 1; }) == 1);
+}
