@@ -1,0 +1,11 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""expect_output.py EXPECTED PROGRAM [ARG...]: runs a program, compares what it prints."""
+import subprocess
+import sys
+
+expected, *command = sys.argv[1:]
+expected = expected.replace("|", "\n") + "\n"  # build files cannot hold newlines comfortably
+printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+if printed != expected:
+    sys.exit(f"expected {expected!r}\n but got {printed!r}")
