@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// What every benchmark program shares: named integer parameters on the command
+// line, timed repeats that each check their answer, and one report, for people
+// or (--json) for benchmarks/run.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bench {
+
+struct Parameter {
+  std::string name;
+  long value;
+  std::string help;
+};
+
+struct Program {
+  std::string workload;
+  std::string runtime;
+  std::vector<Parameter> parameters;  // beyond --workers, --repeats, --warmups
+  int repeats = 5;
+  int warmups = 1;
+};
+
+struct Options {
+  int workers = 0;
+  int repeats = 0;
+  int warmups = 0;
+  bool json = false;
+  std::map<std::string, long> parameters;
+
+  long operator[](const std::string& name) const { return parameters.at(name); }
+};
+
+/// Exits with a message on arguments that make no sense, and after --help.
+Options parse(int argc, char** argv, const Program& program);
+
+/// What the operating system accounts to this process.
+struct Usage {
+  double cpu_seconds;
+  long voluntary_switches;
+  long involuntary_switches;
+  long peak_kib;
+};
+Usage usage_now();
+
+struct Answer {
+  std::string text;
+  bool correct;
+};
+
+struct Report {
+  std::vector<double> seconds;  // one per repeat; may be empty (idle, latency)
+  std::uint64_t tasks = 0;      // per repeat
+  double cpu_seconds = 0;       // per repeat
+  double voluntary_switches = 0;
+  double involuntary_switches = 0;
+  Answer answer{"none", false};
+  std::vector<std::pair<std::string, double>> figures;  // the workload's own
+};
+
+/// Prints the report; the exit status says whether the answer was right.
+int print(const Program& program, const Options& options, const Report& report);
+
+/// Times `run` options.repeats times after the warm-ups. `check` runs untimed
+/// after each, so that checking can be thorough.
+Report time_repeats(const Options& options, const std::function<void()>& run,
+                    const std::function<Answer()>& check);
+
+/// time_repeats and print in one, for the programs that need no more.
+int measure(const Program& program, const Options& options, std::uint64_t tasks,
+            const std::function<void()>& run, const std::function<Answer()>& check);
+
+double median(std::vector<double> values);
+/// The smallest value that at least `fraction` of the values do not exceed.
+double quantile(std::vector<double> values, double fraction);
+
+/// Occupies the CPU for that long, as a task body of known length.
+void spin_for_us(long microseconds);
+
+/// Compares two numbers and shows what was computed.
+Answer expect(std::uint64_t got, std::uint64_t want);
+
+}  // namespace bench
