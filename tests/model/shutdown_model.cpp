@@ -11,7 +11,7 @@ namespace weft::detail {
 struct PoolState {};
 struct TaskNode {};
 
-void resume_on_own_pool(TaskNode*) noexcept { MODEL_CHECK(!"no frame waits here"); }
+void resume_on_own_pool(TaskNode*) noexcept { MODEL_CHECK(false); }  // no frame waits here
 
 namespace model {
 namespace {
