@@ -120,7 +120,7 @@ void PoolState::wait_outside(bool (*done)(const void*), const void* argument) {
 bool Worker::run_as_caller_until(bool (*done)(const void*), const void* argument) {
   Parker& parker = parker_of_this_thread();
   for (std::uint32_t turn = 1; !done(argument); ++turn) {
-    if (claims.any()) {
+    if (next == nullptr && claims.any()) {  // what is next goes before: the claimer would overwrite it
       stop_on_this_thread();
       current_worker = nullptr;
       claims.grant_one();

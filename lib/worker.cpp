@@ -359,7 +359,7 @@ void Worker::loop() {
   current_worker = this;
   start_on_this_thread();
   for (std::uint32_t turn = 1;; ++turn) {
-    if (claims.any()) {
+    if (next == nullptr && claims.any()) {  // what is next goes before: the claimer would overwrite it
       stop_on_this_thread();
       current_worker = nullptr;
       return claims.grant_one();
