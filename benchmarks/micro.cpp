@@ -19,6 +19,7 @@ void queue_push_pop(benchmark::State& state) {
   Queue queue;
   int item = 0;
   for (auto _ : state) {
+    queue.make_room();
     queue.push(&item);
     benchmark::DoNotOptimize(queue.pop());
   }
@@ -31,6 +32,7 @@ void queue_push_steal(benchmark::State& state) {
   int item = 0;
   int* stolen = nullptr;
   for (auto _ : state) {
+    queue.make_room();
     queue.push(&item);
     benchmark::DoNotOptimize(queue.steal(stolen));
   }
@@ -50,6 +52,7 @@ void queue_push_pop_contended(benchmark::State& state) {
   });
   int item = 0;
   for (auto _ : state) {
+    queue.make_room();
     queue.push(&item);
     benchmark::DoNotOptimize(queue.pop());
   }

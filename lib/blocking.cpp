@@ -34,7 +34,10 @@ void block_until(PoolState& pool, bool (*done)(const void*), const void* argumen
 void block_on(TaskNode* node) {
   if (node->state.is_done()) return;
   if (Worker* const w = current_worker; w != nullptr && w->has_stack()) {
-    if ((w->queue.pop_if(node) || w->queue.pop_buried(node)) && w->run_child(node)) return;
+    if (w->take_own(node)) {
+      w->run_above(node);
+      if (node->state.is_done()) return;
+    }
   }
   PoolState& pool = node->scope->pool;
   const std::uint32_t thief = node->thief.load(relaxed);  // relaxed: a hint
@@ -71,10 +74,8 @@ void PoolState::run_from_outside(TaskNode* node, Scope* in) {
     throw;
   }
   caller->enter(in);
-  if (caller->run_inlined(node)) {
-    Scope::add_one(in->counters(caller->index).ended);  // nobody awaited it
-    caller->count_executed();
-  } else if (node->state.park(&parker_of_this_thread())) {
+  node->handle().resume();
+  if (node->state.park(&parker_of_this_thread())) {
     caller->enter(in);
     return finish_wait_outside(caller, is_done, node);
   }

@@ -43,6 +43,7 @@ std::uintptr_t stack_bottom() noexcept {
 
 Worker::Worker(PoolState& owner, std::uint32_t own_index)
     : pool(owner),
+      idle(owner.idle),
       index(own_index),
       random(own_index * 2654435761u + 1),
       full_fences(!asymmetric_fences()) {}
@@ -59,40 +60,61 @@ void Worker::set_stack_limit() noexcept {
   stack_limit = here - std::min(kNestingBudget, left / 2);
 }
 
-void Worker::notify_if_idle() noexcept {
-  if (full_fences) [[unlikely]] {
-    full_fence();
-  } else {
-    // The light side of heavy_fence(): the compiler keeps push's store before should_notify's
-    // load, and a worker that announced its sleep forces the processor to do the same.
-    std::atomic_signal_fence(std::memory_order_seq_cst);
+void Worker::keep(TaskNode* node) noexcept {
+  try {
+    queue.make_room();
+  } catch (...) {  // std::bad_alloc; the injection list needs no memory
+    return pool.inject(node);
   }
-  if (pool.idle.should_notify()) [[unlikely]] pool.notify();
+  queue.push(node);
 }
 
-bool Worker::run_child_elsewhere(TaskNode* child) {
+void Worker::push(TaskNode* node) noexcept {
+  keep(node);
+  notify_if_idle();
+}
+
+void Worker::notify() noexcept { pool.notify(); }
+
+void Worker::notify_after_full_fence() noexcept {
+  full_fence();
+  if (idle.should_notify()) pool.notify();
+}
+
+bool Worker::run_child_slowly(TaskNode* child, AwaitedBase& awaiter) {
+  if (child->state.is_done()) return true;
+  if (!has_stack()) return false;  // park; the loop will come to it
+  if (!take_own(child)) return false;
   Scope* const outer = scope;
   Scope* const inner = child->scope;
   enter(inner);
-  const bool ended = run_inlined(child);
+  const bool ended = run_nested(child, awaiter);
   if (ended) {
     Scope::add_one(inner->counters(index).inlined);
-    inner->leave();
+    if (inner != outer) inner->leave();
   }
   enter(outer);
   return ended;
 }
 
-bool Worker::take_child_slowly(TaskNode* child) {
-  if (child->state.is_done()) return true;
-  if (!has_stack()) return false;  // park; the loop will come to it
-  const bool taken = queue.pop_buried(child);
+bool Worker::take_own(TaskNode* node) noexcept {
+  if (queue.pop_if(node)) return true;
+  const bool taken = queue.pop_buried(node);
   notify_if_idle();  // what lies above was out of sight for a moment
-  return taken && run_child(child);
+  return taken;
+}
+
+void Worker::run_above(TaskNode* node) {
+  Scope* const outer = scope;
+  Scope* const inner = node->scope;
+  enter(inner);
+  node->handle().resume();
+  if (inner != outer) inner->leave();
+  enter(outer);
 }
 
 void Worker::before_park(TaskNode* frame) noexcept {
-  if (frame->inlined) frame->inlined = false;
+  frame->nested_in = nullptr;
   // A spawned frame keeps the scope that counts it. It runs in that one, unless it is a spawned
   // sync_scope, which does nothing between its body's end and leaving its own scope.
   if (!frame->spawned) frame->scope = scope;
@@ -149,7 +171,7 @@ void finish(TaskNode* node) noexcept {
   Worker* const w = current_worker;
   Scope* const scope = node->scope;
   const bool spawned = node->spawned;
-  const bool failed = node->failed;
+  const bool failed = node->outcome == Outcome::kException;
   const StateWord::Waiter waiter = node->state.finish();
   // From here on the frame belongs to the waiter, unless there is none to come.
   if (waiter.detached()) {
@@ -173,7 +195,7 @@ void finish(TaskNode* node) noexcept {
 
 void detach(TaskNode* node) noexcept {
   if (node->state.detach()) return;
-  if (node->failed) std::terminate();
+  if (node->outcome == Outcome::kException) std::terminate();
   node->handle().destroy();
 }
 
@@ -222,7 +244,7 @@ TaskNode* Worker::steal_from(Worker& victim, bool leapfrog) noexcept {
       for (TaskNode* extra = nullptr; more > 0; --more) {
         if (victim.queue.steal(extra) != Taskqueue<TaskNode>::Steal::kGot) break;
         extra->thief.store(index, relaxed);  // relaxed: as above
-        queue.push(extra);
+        keep(extra);
         any = true;
       }
       if (any) count(steals_half);
@@ -240,7 +262,7 @@ TaskNode* Worker::take_injected() noexcept {
   while (rest != nullptr) {
     TaskNode* node = rest;
     rest = node->link;
-    queue.push(node);
+    keep(node);
   }
   return first;
 }

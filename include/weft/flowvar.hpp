@@ -17,31 +17,21 @@ namespace detail {
 
 /// Waits for a spawned task: runs it here if nobody took it, parks the frame otherwise.
 template <class T>
-class FlowvarAwaiter {
+class FlowvarAwaiter : Awaited<T> {
  public:
-  explicit FlowvarAwaiter(Promise<T>* child) noexcept : child_(child) {}
-  FlowvarAwaiter(const FlowvarAwaiter&) = delete;
-  FlowvarAwaiter& operator=(const FlowvarAwaiter&) = delete;
-  ~FlowvarAwaiter() { child_->handle().destroy(); }
+  using Awaited<T>::Awaited;
 
-  bool await_ready() {
-    Worker* const w = current_worker;
-    if (w->has_stack() && w->queue.pop_if(child_)) [[likely]] return w->run_child(child_);
-    return w->take_child_slowly(child_);
-  }
+  WEFT_INLINE bool await_ready() { return current_worker->run_child(this->frame(), *this); }
 
   template <class P>
   bool await_suspend(std::coroutine_handle<P> frame) noexcept {
     static_assert(std::is_base_of_v<TaskNode, P>,
                   "co_await of a weft::Flowvar works inside a weft::Task only; from another "
                   "coroutine or a function, write weft::sync(std::move(flowvar))");
-    return current_worker->park(&frame.promise(), child_);
+    return current_worker->park(&frame.promise(), this->frame());
   }
 
-  T await_resume() { return child_->take(); }
-
- private:
-  Promise<T>* const child_;
+  T await_resume() { return this->take(); }
 };
 
 }  // namespace detail

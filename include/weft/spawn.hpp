@@ -120,7 +120,7 @@ struct ResultOwner {
 /// `Threadpool::global()`. Any thread may call it.
 /// \throws std::logic_error if that pool is shut down, std::bad_alloc; the task has not run then
 template <class T>
-Flowvar<T> spawn(Task<T> task) {
+WEFT_INLINE Flowvar<T> spawn(Task<T> task) {
   detail::spawn_node(detail::TaskAccess::get(task));
   return detail::TaskAccess::make(detail::TaskAccess::release(task));
 }

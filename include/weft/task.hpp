@@ -22,21 +22,14 @@ namespace detail {
 
 /// Runs a task as a call: nested on this stack, as a function would.
 template <class T>
-class CallAwaiter {
+class CallAwaiter : Awaited<T> {
  public:
-  explicit CallAwaiter(Promise<T>* callee) noexcept : callee_(callee) {}
-  CallAwaiter(const CallAwaiter&) = delete;
-  CallAwaiter& operator=(const CallAwaiter&) = delete;
-  ~CallAwaiter() { callee_->handle().destroy(); }
+  using Awaited<T>::Awaited;
 
-  bool await_ready() {
+  WEFT_INLINE bool await_ready() {
     Worker* const w = current_worker;
     if (!w->has_stack()) [[unlikely]] return false;
-    Scope* const outer = w->scope;
-    if (w->run_inlined(callee_)) [[likely]] return true;
-    w->enter(outer);
-    started_ = true;
-    return false;
+    return w->run_call(this->frame(), *this);
   }
 
   template <class P>
@@ -44,16 +37,12 @@ class CallAwaiter {
     static_assert(std::is_base_of_v<TaskNode, P>,
                   "co_await of a weft::Task works inside a weft::Task only; from another "
                   "coroutine or a function, write pool.run(task)");
-    if (started_) return current_worker->park(&frame.promise(), callee_);
-    current_worker->call_from_loop(&frame.promise(), callee_);
+    if (this->started) return current_worker->park(&frame.promise(), this->frame());
+    current_worker->call_from_loop(&frame.promise(), this->frame());
     return true;
   }
 
-  T await_resume() { return callee_->take(); }
-
- private:
-  Promise<T>* const callee_;
-  bool started_ = false;
+  T await_resume() { return this->take(); }
 };
 
 }  // namespace detail
@@ -94,7 +83,7 @@ class [[nodiscard]] Task {
   }
 
  private:
-  friend promise_type;
+  friend class detail::PromiseBase<T>;
   friend struct detail::TaskAccess;
   explicit Task(promise_type* promise) noexcept : promise_(promise) {}
 
@@ -102,13 +91,8 @@ class [[nodiscard]] Task {
 };
 
 template <class T>
-Task<T> detail::Promise<T>::get_return_object() noexcept {
-  return Task<T>(this);
-}
-
-
-inline Task<void> detail::Promise<void>::get_return_object() noexcept {
-  return Task<void>(this);
+Task<T> detail::PromiseBase<T>::get_return_object() noexcept {
+  return Task<T>(static_cast<Promise<T>*>(this));
 }
 
 }  // namespace weft

@@ -28,6 +28,7 @@ struct QueueModel : rl::test_suite<Derived, kThreads> {
 
   void push(int i) {
     nodes[i].fill();
+    queue->make_room();
     queue->push(&nodes[i]);
   }
   void pop() {

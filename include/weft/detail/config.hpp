@@ -16,6 +16,9 @@
 /// Keeps slow paths out of the callers' instruction stream.
 #define WEFT_COLD __attribute__((noinline, cold))
 
+/// For what every spawn and await runs through: compilers weigh the cold branches in it, too.
+#define WEFT_INLINE __attribute__((always_inline)) inline
+
 namespace weft::detail {
 
 /// Distance that keeps two hot variables of different threads apart. Two 64-byte lines, because

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "weft/detail/awaited.hpp"
 #include "weft/detail/foreign_await.hpp"
 #include "weft/detail/frame_pool.hpp"
 #include "weft/detail/result_slot.hpp"
@@ -26,14 +27,14 @@ namespace weft::detail {
 
 WEFT_API void finish(TaskNode* node) noexcept;
 
-/// Suspends a frame for good. If its awaiter is below it on this stack, that is all there is to do.
+/// The end of a frame. Nested in its awaiter, it runs on into its own destruction; otherwise it is
+/// suspended for good, and somebody else destroys it.
 struct FinalAwaiter {
-  bool await_ready() const noexcept { return false; }
+  const bool nested;
+  bool await_ready() const noexcept { return nested; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> frame) const noexcept {
-    TaskNode& node = frame.promise();
-    if (node.inlined) [[likely]] return;
-    finish(&node);
+    finish(&frame.promise());
   }
   void await_resume() const noexcept {}
 };
@@ -48,13 +49,18 @@ struct IsOurs<Task<T>> : std::true_type {};
 template <class T>
 struct IsOurs<Flowvar<T>> : std::true_type {};
 
-/// What promises of all result types share.
-struct PromiseBase : TaskNode {
+/// What promises of all result types share: all but `return_value` and `return_void`.
+template <class T>
+class PromiseBase : public TaskNode {
+ public:
   static void* operator new(std::size_t size) { return allocate_frame(size); }
   static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
 
+  ~PromiseBase() { slot_.destroy(outcome); }
+
+  Task<T> get_return_object() noexcept;
   std::suspend_always initial_suspend() const noexcept { return {}; }
-  FinalAwaiter final_suspend() const noexcept { return {}; }
+  FinalAwaiter final_suspend() const noexcept { return {nested_in != nullptr}; }
 
   template <class A>
   decltype(auto) await_transform(A&& awaitable) {
@@ -64,46 +70,51 @@ struct PromiseBase : TaskNode {
       return ForeignAwait(std::forward<A>(awaitable));
     }
   }
-};
 
-template <class T>
-class Promise : public PromiseBase {
- public:
-  ~Promise() { slot_.destroy(this->failed); }
-
-  Task<T> get_return_object() noexcept;
-  template <class U = T>
-    requires std::is_constructible_v<ResultType<T>, U&&>
-  void return_value(U&& value) {
-    slot_.emplace(std::forward<U>(value));
-  }
   void unhandled_exception() noexcept {
-    slot_.destroy(false);  // the value of a frame whose local's destructor threw
-    slot_.fail(std::current_exception());
-    this->failed = true;
+    if (nested_in != nullptr) {
+      awaiter().fail(std::current_exception());
+    } else {
+      slot_.destroy(outcome);  // the value of a frame whose local's destructor threw
+      slot_.fail(std::current_exception());
+      outcome = Outcome::kException;
+    }
   }
-  /// Once, after the end: moves the result out or rethrows.
-  T take() { return slot_.take(this->failed); }
+
+  /// Once, after the end of a frame that did not end nested: moves the result out or rethrows.
+  T take() { return slot_.take(outcome); }
+
+ protected:
+  template <class... U>
+  void leave_result(U&&... value) {
+    if (nested_in != nullptr) [[likely]] {
+      awaiter().emplace(std::forward<U>(value)...);
+    } else {
+      slot_.emplace(std::forward<U>(value)...);
+      outcome = Outcome::kValue;
+    }
+  }
 
  private:
+  Awaited<T>& awaiter() const noexcept { return static_cast<Awaited<T>&>(*nested_in); }
+
   ResultSlot<T> slot_;
 };
 
-template <>
-class Promise<void> : public PromiseBase {
+template <class T>
+class Promise : public PromiseBase<T> {
  public:
-  ~Promise() { slot_.destroy(failed); }
-
-  Task<void> get_return_object() noexcept;
-  void return_void() const noexcept {}
-  void unhandled_exception() noexcept {
-    slot_.fail(std::current_exception());
-    failed = true;
+  template <class U = T>
+    requires std::is_constructible_v<ResultType<T>, U&&>
+  void return_value(U&& value) {
+    this->leave_result(std::forward<U>(value));
   }
-  void take() { slot_.take(failed); }
+};
 
- private:
-  ResultSlot<void> slot_;
+template <>
+class Promise<void> : public PromiseBase<void> {
+ public:
+  void return_void() noexcept { leave_result(); }
 };
 
 }  // namespace weft::detail

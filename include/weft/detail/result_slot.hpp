@@ -18,9 +18,12 @@ namespace weft::detail {
 template <class T>
 using ResultType = std::conditional_t<std::is_reference_v<T>, T, std::remove_cv_t<T>>;
 
-/// Union of a T and an exception_ptr. Which one it holds is the promise's `failed`; whether it
-/// holds a T at all is remembered only where T's destructor has something to do. The slot never
-/// raises the promise's alignment (frames are laid out for 16 bytes): an over-aligned T gets slack.
+/// What a task has left behind so far.
+enum class Outcome : std::uint8_t { kNothing, kValue, kException };
+
+/// A union of a T and an exception_ptr; which one it holds, if any, is the owner's `Outcome`. It
+/// never raises the alignment of what it is in (frames are laid out for 16 bytes): an over-aligned
+/// T gets slack.
 template <class T>
 class ResultSlot {
   using Stored = std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>,
@@ -28,11 +31,9 @@ class ResultSlot {
   static constexpr std::size_t kMaxAlign = 16;
   static constexpr bool kOverAligned = alignof(Stored) > kMaxAlign;
   static constexpr std::size_t kSlack = kOverAligned ? alignof(Stored) - kMaxAlign : 0;
-  static constexpr bool kTrivial = std::is_trivially_destructible_v<Stored>;
 
  public:
   ResultSlot() noexcept {}  // NOLINT: the bytes are written when there is a result
-  ~ResultSlot() = default;  // destroy() does it, told by the promise what there is
   ResultSlot(const ResultSlot&) = delete;
   ResultSlot& operator=(const ResultSlot&) = delete;
 
@@ -45,15 +46,14 @@ class ResultSlot {
       // As `return value;` in a function; the cast keeps -Wconversion quiet in the user's code.
       ::new (address()) Stored(static_cast<Stored>(std::forward<U>(value)));
     }
-    has_value_.set(true);
   }
 
   void fail(std::exception_ptr exception) noexcept {
     ::new (static_cast<void*>(bytes_)) std::exception_ptr(std::move(exception));
   }
 
-  T take(bool failed) {
-    if (failed) [[unlikely]] std::rethrow_exception(*exception());
+  T take(Outcome outcome) {
+    if (outcome == Outcome::kException) [[unlikely]] std::rethrow_exception(*exception());
     if constexpr (std::is_reference_v<T>) {
       return static_cast<T>(**value());
     } else {
@@ -61,28 +61,15 @@ class ResultSlot {
     }
   }
 
-  void destroy(bool failed) noexcept {
-    if (failed) [[unlikely]] {
+  void destroy(Outcome outcome) noexcept {
+    if (outcome == Outcome::kException) [[unlikely]] {
       std::destroy_at(exception());
-    } else if constexpr (!kTrivial) {
-      if (has_value_.get()) {
-        std::destroy_at(value());
-        has_value_.set(false);
-      }
+    } else if constexpr (!std::is_trivially_destructible_v<Stored>) {
+      if (outcome == Outcome::kValue) std::destroy_at(value());
     }
   }
 
  private:
-  struct Flag {
-    bool value = false;
-    void set(bool v) noexcept { value = v; }
-    bool get() const noexcept { return value; }
-  };
-  struct NoFlag {
-    void set(bool) const noexcept {}
-    bool get() const noexcept { return false; }
-  };
-
   void* address() noexcept {
     if constexpr (kOverAligned) {
       const auto at = reinterpret_cast<std::uintptr_t>(bytes_);
@@ -99,24 +86,35 @@ class ResultSlot {
   static constexpr std::size_t kSize = sizeof(Stored) + kSlack > sizeof(std::exception_ptr)
                                            ? sizeof(Stored) + kSlack
                                            : sizeof(std::exception_ptr);
-  static constexpr std::size_t kAlign = kOverAligned              ? kMaxAlign
+  static constexpr std::size_t kAlign = kOverAligned          ? kMaxAlign
                                         : alignof(Stored) > 8 ? alignof(Stored)
-                                                                  : 8;
+                                                              : 8;
   alignas(kAlign) std::byte bytes_[kSize];
-  [[no_unique_address]] std::conditional_t<kTrivial, NoFlag, Flag> has_value_;
 };
 
 template <>
 class ResultSlot<void> {
  public:
-  void fail(std::exception_ptr exception) noexcept { exception_ = std::move(exception); }
-  void take(bool failed) const {
-    if (failed) [[unlikely]] std::rethrow_exception(exception_);
+  ResultSlot() noexcept {}  // NOLINT: as above
+  ResultSlot(const ResultSlot&) = delete;
+  ResultSlot& operator=(const ResultSlot&) = delete;
+
+  void emplace() const noexcept {}
+  void fail(std::exception_ptr exception) noexcept {
+    ::new (static_cast<void*>(bytes_)) std::exception_ptr(std::move(exception));
   }
-  void destroy(bool) const noexcept {}
+  void take(Outcome outcome) {
+    if (outcome == Outcome::kException) [[unlikely]] std::rethrow_exception(*exception());
+  }
+  void destroy(Outcome outcome) noexcept {
+    if (outcome == Outcome::kException) [[unlikely]] std::destroy_at(exception());
+  }
 
  private:
-  std::exception_ptr exception_;
+  std::exception_ptr* exception() noexcept {
+    return std::launder(reinterpret_cast<std::exception_ptr*>(bytes_));
+  }
+  alignas(8) std::byte bytes_[sizeof(std::exception_ptr)];
 };
 
 }  // namespace weft::detail

@@ -7,6 +7,7 @@
 #include <coroutine>
 #include <cstdint>
 
+#include "weft/detail/result_slot.hpp"
 #include "weft/detail/state_word.hpp"
 
 namespace weft::detail {
@@ -17,20 +18,28 @@ struct TaskAccess;
 
 inline constexpr std::uint32_t kNoWorker = 0xFFFF'FFFF;
 
+/// Whoever awaits a frame, as far as that frame knows it: `Awaited` in awaited.hpp.
+struct AwaitedBase {
+  Outcome outcome = Outcome::kNothing;  ///< what the frame left here; then it is gone
+  bool started = false;                 ///< it ran, but did not end, here
+};
+
 /// What the scheduler knows of a frame.
 ///
-/// `inlined` is plain on purpose: it is set by the awaiter that is about to resume its own child
+/// `nested_in` is plain on purpose: it is set by the awaiter that is about to resume its own child
 /// nested on its stack, and cleared by whoever runs the frame, on that same thread, before the
 /// frame can become visible to another one (it parks). While it is set, the awaiter below us on
-/// the stack is the only one who waits, so that the end of the frame needs no atomic at all.
+/// the stack is the only one who waits: the frame leaves its result there and destroys itself, and
+/// its end needs no atomic at all.
 struct TaskNode {
-  StateWord state;                  ///< pending, done, detached, or who waits
-  Scope* scope = nullptr;           ///< spawned: its scope. Parked: the scope to resume in
-  TaskNode* link = nullptr;         ///< next in the injection list; a parked frame's record
+  StateWord state;                   ///< pending, done, detached, or who waits
+  AwaitedBase* nested_in = nullptr;  ///< the awaiter that it runs nested in
+  Outcome outcome = Outcome::kNothing;  ///< of the promise's own slot
+  bool spawned = false;              ///< counted in its scope, as opposed to called
   Atomic<std::uint32_t> thief{kNoWorker};  ///< the worker that stole it last: where to leapfrog
-  bool inlined = false;             ///< runs nested in its awaiter
-  bool spawned = false;             ///< counted in its scope, as opposed to called
-  bool failed = false;              ///< the result slot holds an exception
+  // Set before they are read:
+  Scope* scope;                      ///< spawned: its scope. Parked: the scope to resume in
+  TaskNode* link;                    ///< next in the injection list
 
   std::coroutine_handle<TaskNode> handle() noexcept {
     return std::coroutine_handle<TaskNode>::from_promise(*this);

@@ -28,7 +28,9 @@ class Taskqueue {
   Taskqueue() {
     top_.store(0, relaxed);
     bottom_.store(0, relaxed);
-    buffer_.store(new Buffer(kInitialCapacity, nullptr), relaxed);
+    auto* const buffer = new Buffer(kInitialCapacity, nullptr);
+    buffer_.store(buffer, relaxed);
+    use(buffer, 0);
   }
   ~Taskqueue() {
     for (Buffer* b = buffer_.load(relaxed); b != nullptr;) {
@@ -40,12 +42,16 @@ class Taskqueue {
   Taskqueue(const Taskqueue&) = delete;
   Taskqueue& operator=(const Taskqueue&) = delete;
 
-  /// Owner only. \throws std::bad_alloc if the queue has to grow and cannot; it is then unchanged.
-  void push(T* node) {
+  /// Owner only. Makes sure that there is room for one more node.
+  /// \throws std::bad_alloc if there is none to be had; the queue is then unchanged
+  void make_room() {
+    if (bottom_.load(relaxed) >= limit_) [[unlikely]] grow();  // relaxed: only we write it
+  }
+
+  /// Owner only. Precondition: make_room().
+  void push(T* node) noexcept {
     const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
-    Buffer* buffer = buffer_.load(relaxed);             // relaxed: only we write it
-    if (bottom - top_seen_ > buffer->mask) [[unlikely]] buffer = make_room(bottom, buffer);
-    buffer->slot(bottom).store(node, relaxed);  // relaxed: published by the next line
+    slot(bottom).store(node, relaxed);                  // relaxed: published by the next line
     // Release: pairs with the acquire of bottom in steal(); publishes slot, node and frame.
     bottom_.store(bottom + 1, release);
   }
@@ -53,17 +59,16 @@ class Taskqueue {
   /// Owner only. \return the newest node, or nullptr.
   T* pop() noexcept {
     const std::int64_t bottom = bottom_.load(relaxed) - 1;  // relaxed: only we write it
-    Buffer* buffer = buffer_.load(relaxed);                 // relaxed: only we write it
     // Seq_cst store, then seq_cst load: pairs with the opposite order in steal(). Either the thief
     // sees that we took the slot, or we see that it took it.
     bottom_.store(bottom, seq_cst);
     std::int64_t top = top_.load(seq_cst);
-    if (top < bottom) [[likely]] return buffer->slot(bottom).load(relaxed);
+    if (top < bottom) [[likely]] return slot(bottom).load(relaxed);  // relaxed: only we write it
     T* node = nullptr;
     if (top == bottom) {
       // The last one: whoever advances top has it. Seq_cst as in steal(), relaxed on failure
       // because then there is nothing to read.
-      node = buffer->slot(bottom).load(relaxed);
+      node = slot(bottom).load(relaxed);
       if (!top_.compare_exchange_strong(top, top + 1, seq_cst, relaxed)) node = nullptr;
     }
     bottom_.store(bottom + 1, relaxed);  // relaxed: publishes nothing new
@@ -80,17 +85,16 @@ class Taskqueue {
   /// \return whether `node` was taken.
   bool pop_buried(const T* node) noexcept {
     const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
-    const Buffer* buffer = buffer_.load(relaxed);       // relaxed: only we write it
     const std::int64_t top = top_.load(relaxed);        // relaxed: a guess; pop() decides
     std::int64_t at = bottom - 1;
     const std::int64_t limit = bottom - kSearchDepth > top ? bottom - kSearchDepth : top;
-    while (at >= limit && buffer->slot(at).load(relaxed) != node) --at;
+    while (at >= limit && slot(at).load(relaxed) != node) --at;
     if (at < limit) return false;
     T* above[kSearchDepth];
     std::size_t count = 0;
     T* popped = nullptr;
     while ((popped = pop()) != nullptr && popped != node) above[count++] = popped;
-    for (std::size_t i = 0; i < count; ++i) push(above[i]);  // never grows: they were in here
+    for (std::size_t i = 0; i < count; ++i) push(above[i]);  // there is room: they were in here
     return popped != nullptr;
   }
 
@@ -133,25 +137,40 @@ class Taskqueue {
     Buffer* const older;  // thieves may still read it, so it is freed with the queue
   };
 
+  // For the owner, what buffer_ points to.
+  Atomic<T*>& slot(std::int64_t i) const noexcept {
+    return slots_[static_cast<std::size_t>(i & mask_)];
+  }
   const T* newest_slot() const noexcept {
-    return buffer_.load(relaxed)->slot(bottom_.load(relaxed) - 1).load(relaxed);  // all ours
+    return slot(bottom_.load(relaxed) - 1).load(relaxed);  // relaxed: all ours
   }
 
-  WEFT_COLD Buffer* make_room(std::int64_t bottom, Buffer* full) {
-    top_seen_ = top_.load(acquire);  // acquire: slots below top may be written again only after
-    if (bottom - top_seen_ <= full->mask) return full;  // the thief has read them
-    auto* bigger = new Buffer(2 * static_cast<std::size_t>(full->mask + 1), full);
-    for (std::int64_t i = top_seen_; i < bottom; ++i) {
+  void use(Buffer* buffer, std::int64_t top) noexcept {
+    slots_ = buffer->slots.get();
+    mask_ = buffer->mask;
+    limit_ = top + buffer->mask + 1;
+  }
+
+  WEFT_COLD void grow() {
+    const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
+    Buffer* const full = buffer_.load(relaxed);         // relaxed: only we write it
+    // Acquire: slots below top may be written again only after the thief has read them.
+    const std::int64_t top = top_.load(acquire);
+    if (bottom - top <= full->mask) return use(full, top);
+    auto* const bigger = new Buffer(2 * static_cast<std::size_t>(full->mask + 1), full);
+    for (std::int64_t i = top; i < bottom; ++i) {
       bigger->slot(i).store(full->slot(i).load(relaxed), relaxed);  // published by the next line
     }
     buffer_.store(bigger, release);  // pairs with the acquire in steal()
-    return bigger;
+    use(bigger, top);
   }
 
   alignas(kCacheLine) Atomic<std::int64_t> top_;     // thieves, and pop() of the last node
   alignas(kCacheLine) Atomic<std::int64_t> bottom_;  // owner
   Atomic<Buffer*> buffer_;                           // owner
-  std::int64_t top_seen_ = 0;  // owner: top_ as it was at some time; it only grows
+  Atomic<T*>* slots_;                                // owner: the buffer's
+  std::int64_t mask_;                                // owner: the buffer's
+  std::int64_t limit_;  // owner: bottom may not pass it; top_ at some time, plus the capacity
 };
 
 }  // namespace weft::detail

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "weft/detail/config.hpp"
+#include "weft/detail/eventcount.hpp"
 #include "weft/detail/pool_threads.hpp"
 #include "weft/detail/scope.hpp"
 #include "weft/detail/task_node.hpp"
@@ -35,6 +36,7 @@ struct alignas(kCacheLine) Worker {
   Taskqueue<TaskNode> queue;
 
   PoolState& pool;
+  EventCount& idle;                  ///< the pool's
   const std::uint32_t index;
   std::uint32_t leapfrog_victim = kNoWorker;  ///< thief of what was awaited last
   std::uint32_t random = 0;
@@ -56,32 +58,50 @@ struct alignas(kCacheLine) Worker {
     return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) > stack_limit;
   }
 
-  /// Queues a task that was counted already, and sees to it that somebody looks.
-  void push(TaskNode* node) {
-    queue.push(node);
-    notify_if_idle();
-  }
+  /// Queues what is counted already.
+  void keep(TaskNode* node) noexcept;
+  /// The same, and sees to it that somebody looks.
+  void push(TaskNode* node) noexcept;
 
-  WEFT_API void notify_if_idle() noexcept;
+  /// To be called when work has become visible in our queue.
+  WEFT_INLINE void notify_if_idle() noexcept {
+    if (full_fences) [[unlikely]] return notify_after_full_fence();
+    // The light side of heavy_fence(): the compiler keeps push's store before should_notify's
+    // load, and a worker that announced its sleep forces the processor to do the same.
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (idle.should_notify()) [[unlikely]] notify();
+  }
 
   void enter(Scope* new_scope) noexcept {
     scope = new_scope;
     counters = &new_scope->counters(index);
   }
 
-  /// Resumes `node`, which its awaiter (the caller) has just taken, nested on this stack.
-  /// \return true if it ran to its end; otherwise it has parked and `node` may be anywhere.
-  bool run_inlined(TaskNode* node) {
-    node->inlined = true;
+  /// Resumes `node` nested on this stack, in its awaiter, who has just taken it.
+  /// \return true if it ran to its end, and so is gone; otherwise it has parked and may be anywhere.
+  WEFT_INLINE static bool run_nested(TaskNode* node, AwaitedBase& awaiter) {
+    node->nested_in = &awaiter;
     node->handle().resume();
-    return node->inlined;  // see TaskNode: only this thread wrote it since
+    return awaiter.outcome != Outcome::kNothing;  // only this thread wrote it since
   }
 
-  /// The same for a spawned task of this very worker's queue: counts it.
-  bool run_child(TaskNode* child) {
+  /// The same for a task that is called.
+  WEFT_INLINE bool run_call(TaskNode* callee, AwaitedBase& awaiter) {
     Scope* const outer = scope;
-    if (child->scope != outer) [[unlikely]] return run_child_elsewhere(child);
-    if (run_inlined(child)) [[likely]] {
+    if (run_nested(callee, awaiter)) [[likely]] return true;
+    enter(outer);
+    awaiter.started = true;
+    return false;
+  }
+
+  /// The same for a spawned one, if it is to be had from our queue.
+  /// \return true if it has ended, here or elsewhere
+  WEFT_INLINE bool run_child(TaskNode* child, AwaitedBase& awaiter) {
+    Scope* const outer = scope;
+    if (!has_stack() || child->scope != outer || !queue.pop_if(child)) [[unlikely]] {
+      return run_child_slowly(child, awaiter);
+    }
+    if (run_nested(child, awaiter)) [[likely]] {
       Scope::add_one(counters->inlined);
       return true;
     }
@@ -89,11 +109,13 @@ struct alignas(kCacheLine) Worker {
     return false;
   }
 
-  WEFT_API bool run_child_elsewhere(TaskNode* child);
+  /// The same with little stack left, in another scope, or for a child that is not the newest.
+  WEFT_API bool run_child_slowly(TaskNode* child, AwaitedBase& awaiter);
 
-  /// Await of a spawned task that is not the newest in our queue, or with little stack left.
-  /// \return true if it has ended.
-  WEFT_API bool take_child_slowly(TaskNode* child);
+  /// Takes `node` out of our queue, if it is near the new end of it.
+  bool take_own(TaskNode* node) noexcept;
+  /// Runs a task that take_own got, on top of code that is about to block on it.
+  void run_above(TaskNode* node);
 
   /// Suspends `frame` until `awaited` has ended. \return false: it has, do not suspend.
   WEFT_API bool park(TaskNode* frame, TaskNode* awaited) noexcept;
@@ -134,6 +156,8 @@ struct alignas(kCacheLine) Worker {
   TaskNode* next_in_line(std::uint32_t turn) noexcept;
   TaskNode* steal_from(Worker& victim, bool leapfrog) noexcept;
   TaskNode* take_injected() noexcept;
+  WEFT_API void notify() noexcept;
+  WEFT_API void notify_after_full_fence() noexcept;
   void found_work() noexcept;
   void leave_scope() noexcept;
   void set_stack_limit() noexcept;
@@ -166,18 +190,15 @@ WEFT_API void detach(TaskNode* node) noexcept;
 /// \throws std::logic_error if the pool is shut down, std::bad_alloc; the node is then as before
 WEFT_API void spawn_slowly(TaskNode* node, PoolState* pool);
 
-inline void spawn_node(TaskNode* node) {
+WEFT_INLINE void spawn_node(TaskNode* node) {
   Worker* const w = current_worker;
   if (w == nullptr) [[unlikely]] return spawn_slowly(node, nullptr);
+  w->queue.make_room();  // throws if it cannot: nothing has happened yet
   node->spawned = true;
   node->scope = w->scope;
   Scope::add_one(w->counters->spawned);  // before anyone can end it
-  try {
-    w->push(node);
-  } catch (...) {
-    Scope::add_one(w->counters->ended);
-    throw;
-  }
+  w->queue.push(node);
+  w->notify_if_idle();
 }
 
 }  // namespace weft::detail
