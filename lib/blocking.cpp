@@ -20,15 +20,6 @@ bool is_quiet(const void* waiter) {
   return static_cast<const ScopeWaiter*>(waiter)->quiet.load(acquire);
 }
 
-// Whoever makes `done` true unparks this thread.
-void block_until(PoolState& pool, bool (*done)(const void*), const void* argument) {
-  if (Worker* const w = current_worker) {
-    w->block_until(done, argument);
-  } else {
-    pool.wait_outside(done, argument);
-  }
-}
-
 }  // namespace
 
 void block_on(TaskNode* node) {
@@ -39,20 +30,25 @@ void block_on(TaskNode* node) {
       if (node->state.is_done()) return;
     }
   }
-  PoolState& pool = node->scope->pool;
   const std::uint32_t thief = node->thief.load(relaxed);  // relaxed: a hint
   if (!node->state.park(&parker_of_this_thread())) return;
-  if (Worker* const w = current_worker; w != nullptr && thief != kNoWorker && &w->pool == &pool) {
-    w->leapfrog_victim = thief;  // for the thread that serves the worker from here on
+  if (Worker* const w = current_worker) {
+    w->note_thief(thief);  // for the thread that serves the worker from here on
+    w->block_until(is_done, node);
+  } else {
+    node->scope->pool.wait_outside(is_done, node);
   }
-  block_until(pool, is_done, node);
 }
 
 void PoolState::wait_until_quiet(Scope& scope) {
   ScopeWaiter waiter;
   waiter.thread = &parker_of_this_thread();
   scope.wait(waiter);
-  block_until(*this, is_quiet, &waiter);
+  if (Worker* const w = current_worker) {
+    w->block_until(is_quiet, &waiter);
+  } else {
+    wait_outside(is_quiet, &waiter);
+  }
 }
 
 void PoolState::wait_until_all_quiet() {
@@ -99,7 +95,15 @@ Worker* PoolState::try_enter_caller() noexcept {
 void PoolState::leave_caller(Worker* caller) noexcept {
   caller->stop_on_this_thread();
   current_worker = nullptr;
-  if (caller->blocked_threads != 0) return serve(caller);  // they will want it back
+  if (caller->blocked_threads != 0) {  // they will want it back
+    // Their ends may be all that the pool's end waits for, before serve() has returned.
+    const Visit visit(*this);
+    try {
+      return serve(caller);
+    } catch (...) {  // no more threads: this one stays until somebody claims the worker
+      return caller->loop();
+    }
+  }
   caller_busy.store(false, release);  // pairs with try_enter_caller
   // What is left in our queue others must take: from now on nobody pops it.
   if (work_visible()) notify();
@@ -163,11 +167,16 @@ bool Worker::run_as_caller_until(bool (*done)(const void*), const void* argument
 
 // The last resort, where no more threads are to be had: on top of the blocked task's stack, which
 // may bury what it waits for below another task that blocks.
-void Worker::serve_on_own_stack(bool (*done)(const void*), const void* argument, Scope* outer) {
-  --blocked_threads;
+// \return false: it is not done, but somebody claimed the worker and has it now
+bool Worker::serve_on_own_stack(bool (*done)(const void*), const void* argument) {
   current_worker = this;
   set_activity(Activity::kRunning);
+  bool keep_it = true;
   while (!done(argument)) {
+    if (next == nullptr && claims.any()) {
+      keep_it = false;
+      break;
+    }
     TaskNode* node = next_in_line(1);
     if (node == nullptr) node = try_take();
     if (node != nullptr) {
@@ -178,7 +187,11 @@ void Worker::serve_on_own_stack(bool (*done)(const void*), const void* argument,
     }
   }
   leave_scope();
-  enter(outer);
+  if (!keep_it) {
+    current_worker = nullptr;
+    claims.grant_one();
+  }
+  return keep_it;
 }
 
 void Worker::block_until(bool (*done)(const void*), const void* argument) {
@@ -189,18 +202,20 @@ void Worker::block_until(bool (*done)(const void*), const void* argument) {
   scope = nullptr;  // no leave(): this task, which has not ended, is in it
   set_activity(Activity::kAbsent);
   current_worker = nullptr;
+  bool given_away = true;
   try {
     pool.serve(this);
   } catch (...) {  // std::system_error, std::bad_alloc
-    return serve_on_own_stack(done, argument, outer);
+    given_away = !serve_on_own_stack(done, argument);
   }
-  while (!done(argument)) parker.park();
-
-  Claim claim;
-  claim.thread = &parker;
-  claims.push(claim);
-  pool.wake_servers();
-  while (!claim.granted.load(acquire)) parker.park();  // acquire: the worker is ours again
+  if (given_away) {
+    while (!done(argument)) parker.park();
+    Claim claim;
+    claim.thread = &parker;
+    claims.push(claim);
+    pool.wake_servers();
+    while (!claim.granted.load(acquire)) parker.park();  // acquire: the worker is ours again
+  }
   --blocked_threads;
   current_worker = this;
   stack_limit = own_stack_limit;

@@ -134,6 +134,9 @@ void PoolState::wake_servers() noexcept {
 }
 
 void PoolState::stop_threads() noexcept {
+  // Acq_rel, acquire: pairs with ~Visit.
+  visits.fetch_add(kPoolEnds, acq_rel);
+  for (std::uint32_t now = 0; (now = visits.load(acquire)) != kPoolEnds;) futex_wait(visits, now);
   stopping.store(true, seq_cst);  // pairs with the look after prepare_sleep
   idle.wake_all();
   PoolThread* thread = threads_.exchange(nullptr, acquire);  // acquire: pairs with start_thread
@@ -145,8 +148,6 @@ void PoolState::stop_threads() noexcept {
     ended->thread.join();
   }
   watchdog_.reset();
-  // A few instructions of a thread that has handed over its frame already.
-  while (injecting.load(acquire) != 0) std::this_thread::yield();
 }
 
 void PoolState::shutdown() {
@@ -156,6 +157,8 @@ void PoolState::shutdown() {
   std::uint32_t open = 0;
   // Acq_rel, acquire: whoever returns sees everything that the tasks did.
   if (!closed.compare_exchange_strong(open, 1, acq_rel, acquire)) {
+    // As the first one waits: the thread of another pool's task gives up its worker meanwhile.
+    wait_until_all_quiet();
     while (closed.load(acquire) != 2) futex_wait(closed, 1);
     return;
   }
@@ -182,12 +185,9 @@ void PoolState::spawn_from_outside(TaskNode* node, Scope* in) {
 }
 
 void PoolState::inject(TaskNode* node) noexcept {
-  // Once it is pushed, the frame may run, end, and with it the pool: hold on to that. Relaxed: the
-  // frame keeps the pool alive until the push, which is a release.
-  injecting.fetch_add(1, relaxed);
-  injected.push(node);  // seq_cst; the look below comes after it
+  const Visit visit(*this);  // once it is pushed, the frame may run, end, and with it the pool
+  injected.push(node);       // seq_cst; the look below comes after it
   notify();
-  injecting.fetch_sub(1, release);  // pairs with stop_threads; the last touch
 }
 
 void PoolState::notify() noexcept {
@@ -203,11 +203,22 @@ bool PoolState::work_visible() const noexcept {
   return false;
 }
 
+PoolState::Visit::Visit(PoolState& pool) noexcept : visits_(pool.visits) {
+  // Relaxed: what comes before the visit's effect keeps the pool alive, and that is a release.
+  visits_.fetch_add(1, relaxed);
+}
+
+PoolState::Visit::~Visit() {
+  // Release: pairs with stop_threads. The last touch of the pool but for the word's address.
+  if (visits_.fetch_sub(1, release) == kPoolEnds + 1) futex_wake(visits_, 1);
+}
+
 // ---- scopes at rest ------------------------------------------------------------------------
 
 Scope* PoolState::acquire_scope() {
   Worker* const w = current_worker;
   if (w != nullptr && &w->pool == this && w->scopes_at_rest != nullptr) {
+    --w->num_scopes_at_rest;
     return std::exchange(w->scopes_at_rest, w->scopes_at_rest->next_free);
   }
   // Taken whole, and all but one put back: no ABA.
@@ -229,7 +240,9 @@ Scope* PoolState::acquire_scope() {
 
 void PoolState::release_scope(Scope* scope) noexcept {
   Worker* const w = current_worker;
-  if (w != nullptr && &w->pool == this) {
+  // Bounded: one worker may end what another always begins.
+  if (w != nullptr && &w->pool == this && w->num_scopes_at_rest < kMostScopesAtRest) {
+    ++w->num_scopes_at_rest;
     scope->next_free = std::exchange(w->scopes_at_rest, scope);
   } else {
     put_to_rest(scope);

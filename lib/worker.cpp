@@ -7,6 +7,7 @@
 #include <exception>
 #include <utility>
 
+#include "weft/detail/foreign_await.hpp"
 #include "weft/detail/frame_pool.hpp"
 #include "weft/detail/pool_state.hpp"
 #include "weft/detail/watchdog.hpp"
@@ -122,17 +123,21 @@ void Worker::before_park(TaskNode* frame) noexcept {
 
 bool Worker::park(TaskNode* frame, TaskNode* awaited) noexcept {
   before_park(frame);
-  // Relaxed: a hint. A task of another pool was stolen by one of that pool's workers.
-  const bool ours = !awaited->spawned || &awaited->scope->pool == &pool;
-  const std::uint32_t thief = ours ? awaited->thief.load(relaxed) : kNoWorker;
+  const std::uint32_t thief = awaited->thief.load(relaxed);  // relaxed: a hint
   if (parked != nullptr) [[unlikely]] parked->add(frame, awaited);
   if (!awaited->state.park(frame)) {
     if (parked != nullptr) [[unlikely]] parked->remove(frame);
     return false;
   }
-  if (thief != kNoWorker) leapfrog_victim = thief;  // callers that park after us have none
+  note_thief(thief);  // callers that park after us have none
   count(awaits_parked);
   return true;
+}
+
+void Worker::note_thief(std::uint32_t thief) noexcept {
+  // The thief of another pool's task is a number without meaning here, and that pool may be gone:
+  // as a hint it does no harm where it is in range.
+  if (thief < pool.workers.size()) leapfrog_victim = thief;
 }
 
 void Worker::call_from_loop(TaskNode* frame, TaskNode* callee) noexcept {
@@ -147,6 +152,11 @@ void before_foreign_park(TaskNode* frame) noexcept {
   Worker* const w = current_worker;
   w->before_park(frame);
   if (w->parked != nullptr) [[unlikely]] w->parked->add(frame, nullptr);
+}
+
+void after_foreign_park_failed(TaskNode* frame) noexcept {
+  ParkedFrames* const parked = current_worker->parked;
+  if (parked != nullptr) [[unlikely]] parked->remove(frame);
 }
 
 void resume_on_own_pool(TaskNode* frame) noexcept {

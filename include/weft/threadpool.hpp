@@ -5,6 +5,7 @@
 /// Threadpool: the workers that run tasks.
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "weft/detail/topology.hpp"
@@ -90,6 +91,9 @@ class Threadpool {
   /// descendants; also if body throws, which is rethrown after that.
   template <class Body>
   void sync_scope(Body body) {
+    static_assert(!detail::IsTask<std::invoke_result_t<Body&>>::value,
+                  "the body of Threadpool::sync_scope is ordinary code; for a coroutine write "
+                  "pool.run(weft::sync_scope(body))");
     const BlockingScope scope(*this);
     body();
   }

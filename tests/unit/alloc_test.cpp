@@ -5,11 +5,14 @@
 #include <weft/weft.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <coroutine>
 #include <new>
 #include <utility>
 #include <vector>
 
 #include "../support/allocator.hpp"
+#include "../support/handshake.hpp"
 #include "../support/workers.hpp"
 
 using weft::Flowvar;
@@ -39,6 +42,39 @@ Task<std::int64_t> calls_of_one_fib() {
   co_return allocator_calls() - before;
 }
 
+// Moves a frame to the worker that awaits it in `fetch`.
+class Ferry {
+ public:
+  struct To {
+    std::atomic<void*>& quay;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> frame) const { quay.store(frame.address()); }
+    void await_resume() const noexcept {}
+  };
+  To over() { return {quay_}; }
+  Task<> fetch() {
+    void* frame = nullptr;
+    weft::test::wait_until([&] { return (frame = quay_.exchange(nullptr)) != nullptr; });
+    std::coroutine_handle<>::from_address(frame).resume();
+    co_return;
+  }
+
+ private:
+  std::atomic<void*> quay_{nullptr};
+};
+
+// Scopes that begin on one worker and end on the other, `rounds` times.
+Task<std::int64_t> calls_of_ferried_scopes(Ferry& out, Ferry& back, int rounds) {
+  const std::int64_t before = allocator_calls();
+  for (int i = 0; i < rounds; ++i) {
+    weft::spawn_detached(back.fetch());
+    co_await weft::sync_scope([&out]() -> Task<> { co_await out.over(); });
+    weft::spawn_detached(out.fetch());
+    co_await back.over();
+  }
+  co_return allocator_calls() - before;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(allocation)
@@ -61,6 +97,17 @@ BOOST_AUTO_TEST_CASE(none_in_steady_state_with_one_worker) {
     rounds.push_back(pool.run(calls_of_one_fib()));
   }
   BOOST_TEST(std::count(rounds.begin(), rounds.end(), 0) == 100);
+}
+
+BOOST_AUTO_TEST_CASE(none_for_scopes_that_end_on_another_worker) {
+  Threadpool pool({.num_threads = 2, .caller_participates = false});
+  Ferry out;
+  Ferry back;
+  pool.spawn_detached(out.fetch());
+  (void)pool.run(calls_of_ferried_scopes(out, back, 100));
+  const std::int64_t calls = pool.run(calls_of_ferried_scopes(out, back, 1000));
+  pool.spawn_detached([&out]() -> Task<> { co_await out.over(); });  // for the last fetch
+  BOOST_TEST(calls <= 10);
 }
 
 // run() from outside recycles as well.

@@ -6,9 +6,11 @@
 #include <weft/weft.hpp>
 
 #include <atomic>
+#include <coroutine>
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -300,6 +302,50 @@ WEFT_TEST_EACH_WORKERS(chain_of_parked_frames) {
     co_return weft::sync(std::move(tail));
   });
   BOOST_TEST(result == 1000);
+}
+
+// Another library's awaitable: whoever resumes it, the task goes on on its own pool.
+struct OnNewThread {
+  std::thread& thread;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> frame) const { thread = std::thread(frame); }
+  int await_resume() const noexcept { return 4; }
+};
+
+struct Refuses {
+  bool throws;
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<>) const {
+    if (throws) throw std::domain_error("cannot wait");
+    return false;
+  }
+  int await_resume() const noexcept { return 5; }
+};
+
+WEFT_TEST_EACH_WORKERS(foreign_awaitable_resumed_elsewhere) {
+  Threadpool pool(workers);
+  std::thread thread;
+  const int result = pool.run([&]() -> Task<int> {
+    const int value = co_await OnNewThread{thread};
+    co_return Threadpool::current() == &pool ? value : 0;
+  });
+  thread.join();
+  BOOST_TEST(result == 4);
+}
+
+WEFT_TEST_EACH_WORKERS(foreign_awaitable_that_does_not_suspend) {
+  Threadpool pool(workers);
+  auto child = [](bool throws) -> Task<int> {
+    const int value = co_await Refuses{throws};
+    co_return value;
+  };
+  BOOST_TEST(pool.run(child, false) == 5);
+  BOOST_CHECK_THROW(pool.run(child, true), std::domain_error);
+  const int called = pool.run([&]() -> Task<int> {
+    const int value = co_await child(false);
+    co_return value;
+  });
+  BOOST_TEST(called == 5);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "../support/handshake.hpp"
 #include "../support/process.hpp"
 
 namespace {
@@ -42,4 +43,30 @@ BOOST_AUTO_TEST_CASE(failure_at_each_thread) {
   starts_left.store(8);
   weft::Threadpool pool({.num_threads = 8, .caller_participates = false});
   BOOST_TEST(pool.run([] { return 1; }) == 1);
+}
+
+// The first task blocks and is relieved by the last thread that is to be had. The second one, which
+// waits for the first, blocks on that thread, and nobody relieves it: it has to let the first go on.
+BOOST_AUTO_TEST_CASE(blocking_without_another_thread) {
+  ::unsetenv("WEFT_WATCHDOG");
+  starts_left.store(3);
+  weft::Threadpool pool({.num_threads = 1, .caller_participates = false});
+  weft::Threadpool other({.num_threads = 1, .caller_participates = false});
+  weft::test::Signal blocking;
+  weft::test::Signal go;
+  weft::Flowvar<int> first = pool.spawn([&] {
+    weft::Flowvar<int> elsewhere = other.spawn([&go] {
+      go.wait();
+      return 1;
+    });
+    blocking.raise();
+    return weft::sync(std::move(elsewhere));
+  });
+  const int second = pool.run([&] {
+    blocking.wait();
+    go.raise();
+    weft::test::wait_until([] { return weft::detail::current_worker->claims.any(); });
+    return 1 + weft::sync(std::move(first));
+  });
+  BOOST_TEST(second == 2);
 }

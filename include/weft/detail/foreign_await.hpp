@@ -17,6 +17,8 @@ namespace weft::detail {
 
 /// Prepares the current worker for the frame's absence.
 WEFT_API void before_foreign_park(TaskNode* frame) noexcept;
+/// The frame did not suspend after all.
+WEFT_API void after_foreign_park_failed(TaskNode* frame) noexcept;
 /// From any thread: the frame may go on.
 WEFT_API void resume_on_own_pool(TaskNode* frame) noexcept;
 
@@ -74,13 +76,17 @@ class ForeignAwait {
     try {
       if constexpr (std::is_same_v<Result, bool>) {
         const bool suspended = awaiter_.await_suspend(messenger.handle);
-        if (!suspended) messenger.handle.destroy();
+        if (!suspended) {
+          messenger.handle.destroy();
+          after_foreign_park_failed(&frame.promise());
+        }
         return suspended;
       } else {
         return awaiter_.await_suspend(messenger.handle);
       }
     } catch (...) {
       messenger.handle.destroy();  // as the standard has it: the frame goes on with the exception
+      after_foreign_park_failed(&frame.promise());
       throw;
     }
   }

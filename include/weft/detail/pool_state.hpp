@@ -70,7 +70,20 @@ struct PoolState {
   InjectionQueue injected;
   Scope* root = nullptr;
 
-  Atomic<std::uint32_t> injecting{0};  ///< threads inside inject()
+  /// A thread that does something which may let the pool end, and still needs it after that.
+  class Visit {
+   public:
+    explicit Visit(PoolState& pool) noexcept;
+    ~Visit();
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+
+   private:
+    Atomic<std::uint32_t>& visits_;
+  };
+
+  static constexpr std::uint32_t kPoolEnds = 1u << 31;
+  Atomic<std::uint32_t> visits{0};  ///< futex: Visits under way, and whether their end is awaited
   Atomic<Parker*> caller_parker{nullptr};
   Atomic<bool> caller_busy{false};
 
@@ -79,6 +92,7 @@ struct PoolState {
   Atomic<std::uint32_t> closed{0};  ///< futex: 0 open, 1 somebody shuts down, 2 done
 
  private:
+  static constexpr int kMostScopesAtRest = 16;
   void start_threads(bool pin_threads);
   PoolThread* start_thread(Worker* worker);
   void thread_main(PoolThread& me);

@@ -48,6 +48,7 @@ struct alignas(kCacheLine) Worker {
   Claims claims;             ///< threads that blocked while they served us, and may go on
   int blocked_threads = 0;   ///< those, and the ones that may not yet
   Scope* scopes_at_rest = nullptr;  ///< for our next sync_scope, by next_free
+  int num_scopes_at_rest = 0;
 
   Atomic<std::uint32_t> activity{0};
   Atomic<std::uint64_t> executed{0}, steals{0}, steals_half{0}, leapfrogs{0}, awaits_parked{0},
@@ -126,6 +127,9 @@ struct alignas(kCacheLine) Worker {
   /// Marks `frame`, which runs on this worker, as about to be visible to other threads.
   WEFT_API void before_park(TaskNode* frame) noexcept;
 
+  /// Leapfrogs first to this worker, if it is one of ours.
+  void note_thief(std::uint32_t thief) noexcept;
+
   void count_executed() noexcept { count(executed); }
 
   /// Serves until the pool stops, or somebody claims the worker.
@@ -151,7 +155,7 @@ struct alignas(kCacheLine) Worker {
   static void relax() noexcept;  // a few hundred nanoseconds
   TaskNode* find_work();
   bool out_of_service() const noexcept;
-  void serve_on_own_stack(bool (*done)(const void*), const void* argument, Scope* outer);
+  bool serve_on_own_stack(bool (*done)(const void*), const void* argument);
   TaskNode* try_take() noexcept;
   TaskNode* next_in_line(std::uint32_t turn) noexcept;
   TaskNode* steal_from(Worker& victim, bool leapfrog) noexcept;
