@@ -97,7 +97,7 @@ void PoolState::leave_caller(Worker* caller) noexcept {
   current_worker = nullptr;
   if (caller->blocked_threads != 0) {  // they will want it back
     // Their ends may be all that the pool's end waits for, before serve() has returned.
-    const Visit visit(*this);
+    const Visits::Visit visit(visits);
     try {
       return serve(caller);
     } catch (...) {  // no more threads: this one stays until somebody claims the worker

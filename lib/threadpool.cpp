@@ -134,9 +134,7 @@ void PoolState::wake_servers() noexcept {
 }
 
 void PoolState::stop_threads() noexcept {
-  // Acq_rel, acquire: pairs with ~Visit.
-  visits.fetch_add(kPoolEnds, acq_rel);
-  for (std::uint32_t now = 0; (now = visits.load(acquire)) != kPoolEnds;) futex_wait(visits, now);
+  visits.await_end();
   stopping.store(true, seq_cst);  // pairs with the look after prepare_sleep
   idle.wake_all();
   PoolThread* thread = threads_.exchange(nullptr, acquire);  // acquire: pairs with start_thread
@@ -185,8 +183,8 @@ void PoolState::spawn_from_outside(TaskNode* node, Scope* in) {
 }
 
 void PoolState::inject(TaskNode* node) noexcept {
-  const Visit visit(*this);  // once it is pushed, the frame may run, end, and with it the pool
-  injected.push(node);       // seq_cst; the look below comes after it
+  const Visits::Visit visit(visits);  // once it is pushed, the frame may run, end, and with it the pool
+  injected.push(node);  // seq_cst; the look below comes after it
   notify();
 }
 
@@ -201,16 +199,6 @@ bool PoolState::work_visible() const noexcept {
     if (worker->queue.size() != 0) return true;
   }
   return false;
-}
-
-PoolState::Visit::Visit(PoolState& pool) noexcept : visits_(pool.visits) {
-  // Relaxed: what comes before the visit's effect keeps the pool alive, and that is a release.
-  visits_.fetch_add(1, relaxed);
-}
-
-PoolState::Visit::~Visit() {
-  // Release: pairs with stop_threads. The last touch of the pool but for the word's address.
-  if (visits_.fetch_sub(1, release) == kPoolEnds + 1) futex_wake(visits_, 1);
 }
 
 // ---- scopes at rest ------------------------------------------------------------------------

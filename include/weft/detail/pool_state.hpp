@@ -13,6 +13,7 @@
 #include "weft/detail/injection.hpp"
 #include "weft/detail/pool_threads.hpp"
 #include "weft/detail/scope.hpp"
+#include "weft/detail/visits.hpp"
 #include "weft/detail/worker.hpp"
 #include "weft/metrics.hpp"
 
@@ -70,20 +71,7 @@ struct PoolState {
   InjectionQueue injected;
   Scope* root = nullptr;
 
-  /// A thread that does something which may let the pool end, and still needs it after that.
-  class Visit {
-   public:
-    explicit Visit(PoolState& pool) noexcept;
-    ~Visit();
-    Visit(const Visit&) = delete;
-    Visit& operator=(const Visit&) = delete;
-
-   private:
-    Atomic<std::uint32_t>& visits_;
-  };
-
-  static constexpr std::uint32_t kPoolEnds = 1u << 31;
-  Atomic<std::uint32_t> visits{0};  ///< futex: Visits under way, and whether their end is awaited
+  Visits visits;
   Atomic<Parker*> caller_parker{nullptr};
   Atomic<bool> caller_busy{false};
 
