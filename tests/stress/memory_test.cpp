@@ -43,10 +43,10 @@ void check_flat(Produce make) {
   std::atomic<std::uint64_t> done{0};
   make(100'000, done);  // warm up
   const std::int64_t before = weft::test::resident_bytes();
-  make(tasks() / 2, done);
+  make(tasks(), done);
   const std::int64_t growth = weft::test::resident_bytes() - before;
   BOOST_TEST_MESSAGE(done.load() << " tasks, resident set grew by " << growth / 1024 << " KiB");
-  BOOST_TEST(done.load() == 100'000 + tasks() / 2);
+  BOOST_TEST(done.load() == 100'000 + tasks());
   if (!weft::test::kSanitized) {  // sanitizers keep freed memory on purpose
     BOOST_TEST(growth < kLimit);
   }
