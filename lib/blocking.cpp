@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "weft/detail/frame_pool.hpp"
 #include "weft/detail/pool_state.hpp"
 #include "weft/detail/worker.hpp"
 
@@ -36,6 +37,7 @@ void block_on(TaskNode* node) {
     w->note_thief(thief);  // for the thread that serves the worker from here on
     w->block_until(is_done, node);
   } else {
+    return_frames_at_exit();  // the caller goes on to free one
     node->scope->pool.wait_outside(is_done, node);
   }
 }
@@ -53,8 +55,9 @@ void PoolState::wait_until_quiet(Scope& scope) {
 
 void PoolState::wait_until_all_quiet() {
   // One after the other: a task stays in its scope, and so do its descendants, but for those in a
-  // sync_scope of its own, before whose end it does not end. Acquire: pairs with acquire_scope.
-  for (Scope* s = all_scopes_.load(acquire); s != nullptr; s = s->next_made) wait_until_quiet(*s);
+  // sync_scope of its own, before whose end it does not end. Seq_cst: acquires what acquire_scope
+  // published, and sees each scope in which a spawner passed the gate before it was closed.
+  for (Scope* s = all_scopes_.load(seq_cst); s != nullptr; s = s->next_made) wait_until_quiet(*s);
 }
 
 void PoolState::run_from_outside(TaskNode* node, Scope* in) {
@@ -101,7 +104,7 @@ void PoolState::leave_caller(Worker* caller) noexcept {
     try {
       return serve(caller);
     } catch (...) {  // no more threads: this one stays until somebody claims the worker
-      return caller->loop();
+      return caller->loop(nullptr);
     }
   }
   caller_busy.store(false, release);  // pairs with try_enter_caller
@@ -116,6 +119,7 @@ void PoolState::finish_wait_outside(Worker* caller, bool (*done)(const void*),
 }
 
 void PoolState::wait_outside(bool (*done)(const void*), const void* argument) {
+  if (done(argument)) return;
   if (Worker* const caller = try_enter_caller()) {
     return finish_wait_outside(caller, done, argument);
   }
@@ -195,6 +199,7 @@ bool Worker::serve_on_own_stack(bool (*done)(const void*), const void* argument)
 }
 
 void Worker::block_until(bool (*done)(const void*), const void* argument) {
+  if (done(argument)) return;
   Parker& parker = parker_of_this_thread();
   Scope* const outer = scope;
   const std::uintptr_t own_stack_limit = stack_limit;

@@ -101,27 +101,15 @@ void PoolState::thread_main(PoolThread& me) {
     Worker* const worker = me.worker;
     // Back to rest before anyone can give the next order; a failure means kStop.
     if (!me.order.compare_exchange_strong(order, PoolThread::kRest, acq_rel, relaxed)) return;
-    worker->loop();
-    PoolThread* head = resting_.load(relaxed);  // relaxed: a guess for the exchange
-    do {
-      me.next_resting = head;
-    } while (!resting_.compare_exchange_weak(head, &me, release, relaxed));
+    worker->loop(&me);
   }
 }
 
 void PoolState::serve(Worker* worker) {
-  // Taken whole, and all but one put back: no ABA. Acquire: pairs with thread_main's push.
-  PoolThread* thread = resting_.exchange(nullptr, acquire);
+  PoolThread* const thread = worker->resting.pop();
   if (thread == nullptr) {
     start_thread(worker);
     return;
-  }
-  while (PoolThread* const rest = thread->next_resting) {
-    thread->next_resting = rest->next_resting;
-    PoolThread* head = resting_.load(relaxed);  // relaxed: a guess for the exchange
-    do {
-      rest->next_resting = head;
-    } while (!resting_.compare_exchange_weak(head, rest, release, relaxed));
   }
   thread->worker = worker;
   thread->order.store(PoolThread::kServe, release);  // hands over all that the worker is
@@ -216,7 +204,8 @@ Scope* PoolState::acquire_scope() {
     Scope* head = all_scopes_.load(relaxed);  // relaxed: a guess for the exchange
     do {
       scope->next_made = head;
-    } while (!all_scopes_.compare_exchange_weak(head, scope, release, relaxed));
+      // Seq_cst: publishes the scope, and stands before a spawner's look at the closing gate.
+    } while (!all_scopes_.compare_exchange_weak(head, scope, seq_cst, relaxed));
     return scope;
   }
   while (Scope* const rest = list->next_free) {

@@ -24,10 +24,14 @@ constexpr std::uintptr_t kNestingBudget = std::uintptr_t{1} << 20;
 constexpr std::uint64_t kFewTasks = 4;
 constexpr std::uint32_t kInjectedEvery = 61;  // as Go and Tokio do
 
-// The lowest address of this thread's stack. Asked once per thread: for a main thread it reads
-// /proc/self/maps.
-std::uintptr_t stack_bottom() noexcept {
-  thread_local const std::uintptr_t bottom = [] {
+struct Stack {
+  std::uintptr_t low = 0;
+  std::uintptr_t high = 0;
+};
+
+// This thread's own stack. Asked once per thread: for a main thread it reads /proc/self/maps.
+const Stack& own_stack() noexcept {
+  thread_local const Stack stack = [] {
     pthread_attr_t attributes;
     void* low = nullptr;
     std::size_t size = 0;
@@ -35,9 +39,10 @@ std::uintptr_t stack_bottom() noexcept {
       pthread_attr_getstack(&attributes, &low, &size);
       pthread_attr_destroy(&attributes);
     }
-    return reinterpret_cast<std::uintptr_t>(low);
+    const auto bottom = reinterpret_cast<std::uintptr_t>(low);
+    return Stack{bottom, bottom + size};
   }();
-  return bottom;
+  return stack;
 }
 
 }  // namespace
@@ -55,9 +60,10 @@ Worker::~Worker() = default;
 
 void Worker::set_stack_limit() noexcept {
   const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-  const std::uintptr_t bottom = stack_bottom();
+  const Stack& stack = own_stack();
   // On a stack that is not the thread's own (a fiber's), what is left is unknown: nest little.
-  const std::uintptr_t left = bottom != 0 && bottom < here ? here - bottom : 64 * 1024;
+  const bool on_it = stack.low < here && here < stack.high;
+  const std::uintptr_t left = on_it ? here - stack.low : 64 * 1024;
   stack_limit = here - std::min(kNestingBudget, left / 2);
 }
 
@@ -159,10 +165,20 @@ void after_foreign_park_failed(TaskNode* frame) noexcept {
   if (parked != nullptr) [[unlikely]] parked->remove(frame);
 }
 
+namespace {
+// A frame that is ready again may run, and be gone, at any time.
+void unlist(TaskNode* frame) noexcept {
+  ParkedFrames* const parked = frame->scope->pool.workers[0]->parked;
+  if (parked != nullptr) [[unlikely]] parked->remove(frame);
+}
+}  // namespace
+
 void resume_on_own_pool(TaskNode* frame) noexcept {
+  unlist(frame);
   if (Worker* const w = current_worker) {
     w->make_ready(frame);
   } else {
+    return_frames_at_exit();  // the messenger frees one
     frame->scope->pool.inject(frame);
   }
 }
@@ -191,6 +207,7 @@ void finish(TaskNode* node) noexcept {
     waiter.thread()->unpark();
   } else if (!waiter.none()) {
     TaskNode* const frame = waiter.frame();
+    unlist(frame);
     if (&frame->scope->pool == &w->pool) {
       w->next = frame;
     } else {
@@ -226,7 +243,6 @@ void Worker::leave_scope() noexcept {
 
 void Worker::run(TaskNode* node) noexcept {
   do {
-    if (parked != nullptr) [[unlikely]] parked->remove(node);
     if (node->scope != scope) {
       leave_scope();
       enter(node->scope);
@@ -387,17 +403,21 @@ WorkerMetrics Worker::snapshot() const noexcept {
   return m;
 }
 
-void Worker::loop() {
+void Worker::loop(PoolThread* self) {
   current_worker = this;
   start_on_this_thread();
   for (std::uint32_t turn = 1;; ++turn) {
     if (next == nullptr && claims.any()) {  // what is next goes before: the claimer would overwrite it
       stop_on_this_thread();
       current_worker = nullptr;
+      if (self != nullptr) resting.push(*self);
       return claims.grant_one();
     }
     // The caller's worker has a thread of the pool only as long as some thread will claim it.
-    if (blocked_threads == 0 && index == 0 && pool.has_caller) return pool.leave_caller(this);
+    if (blocked_threads == 0 && index == 0 && pool.has_caller) {
+      if (self != nullptr) resting.push(*self);
+      return pool.leave_caller(this);
+    }
     TaskNode* node = next_in_line(turn);
     if (node == nullptr) node = find_work();
     if (node == nullptr && !claims.any()) break;

@@ -48,8 +48,16 @@ class Awaited : public AwaitedBase {
 
   template <class... U>
   void emplace(U&&... value) {
+    // The second value, see PromiseBase::leave_result.
+    if (outcome == Outcome::kValue) slot_.destroy(std::exchange(outcome, Outcome::kNothing));
     (::new (&slot_) ResultSlot<T>)->emplace(std::forward<U>(value)...);
     outcome = Outcome::kValue;
+  }
+  /// The result of `frame` does not count: the frame goes on.
+  void discard(Promise<T>* frame) noexcept {
+    slot_.destroy(outcome);
+    outcome = Outcome::kNothing;
+    frame_ = frame;
   }
   void fail(std::exception_ptr exception) noexcept {
     if (outcome == Outcome::kNothing) ::new (&slot_) ResultSlot<T>;

@@ -82,7 +82,9 @@ class alignas(kCacheLine) EventCount {
   /// \return true if this was the last searcher and somebody sleeps: the caller then has to look
   /// for more work and, if there is some, call `notify_one()`.
   bool end_search() noexcept {
-    const std::uint32_t before = state_.fetch_sub(kOneSearcher, acq_rel);
+    // Seq_cst: stands before the look that follows; pairs with the push of a task from outside and
+    // the load in notify_one after it, which must not see this searcher any more if we miss the task.
+    const std::uint32_t before = state_.fetch_sub(kOneSearcher, seq_cst);
     return searchers(before) == 1 && sleepers(before) != 0;
   }
 

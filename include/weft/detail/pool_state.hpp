@@ -89,7 +89,6 @@ struct PoolState {
 
   Atomic<Scope*> all_scopes_{nullptr};
   Atomic<Scope*> free_scopes_{nullptr};
-  Atomic<PoolThread*> resting_{nullptr};
   Atomic<PoolThread*> threads_{nullptr};  ///< all that were ever started
   std::unique_ptr<Watchdog> watchdog_;
 };

@@ -69,4 +69,24 @@ struct PoolThread {
   std::thread thread;
 };
 
+/// The threads at rest that served one worker last. Whoever serves the worker pushes (itself, before
+/// it gives the worker away) and pops (its relief, before it blocks): a popped head cannot come back
+/// in between, so there is no ABA. A worker never has more threads than it had tasks blocked at once,
+/// and one.
+class RestingThreads {
+ public:
+  void push(PoolThread& thread) noexcept {
+    thread.next_resting = head_;
+    head_ = &thread;
+  }
+  PoolThread* pop() noexcept {
+    PoolThread* const thread = head_;
+    if (thread != nullptr) head_ = thread->next_resting;
+    return thread;
+  }
+
+ private:
+  PoolThread* head_ = nullptr;
+};
+
 }  // namespace weft::detail

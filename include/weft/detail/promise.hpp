@@ -64,6 +64,10 @@ class PromiseBase : public TaskNode {
 
   template <class A>
   decltype(auto) await_transform(A&& awaitable) {
+    // A local's destructor threw after co_return, and the coroutine caught that and goes on.
+    if (nested_in != nullptr && nested_in->outcome != Outcome::kNothing) [[unlikely]] {
+      awaiter().discard(static_cast<Promise<T>*>(this));
+    }
     if constexpr (IsOurs<std::remove_cvref_t<A>>::value) {
       return std::forward<A>(awaitable);
     } else {
@@ -90,6 +94,8 @@ class PromiseBase : public TaskNode {
     if (nested_in != nullptr) [[likely]] {
       awaiter().emplace(std::forward<U>(value)...);
     } else {
+      // The second value: a local's destructor threw after the first, and that was caught.
+      if (outcome == Outcome::kValue) slot_.destroy(std::exchange(outcome, Outcome::kNothing));
       slot_.emplace(std::forward<U>(value)...);
       outcome = Outcome::kValue;
     }

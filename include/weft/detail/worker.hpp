@@ -46,6 +46,7 @@ struct alignas(kCacheLine) Worker {
   ParkedFrames* parked = nullptr;    ///< set if a watchdog wants to know
 
   Claims claims;             ///< threads that blocked while they served us, and may go on
+  RestingThreads resting;    ///< our relief when we block
   int blocked_threads = 0;   ///< those, and the ones that may not yet
   Scope* scopes_at_rest = nullptr;  ///< for our next sync_scope, by next_free
   int num_scopes_at_rest = 0;
@@ -133,7 +134,8 @@ struct alignas(kCacheLine) Worker {
   void count_executed() noexcept { count(executed); }
 
   /// Serves until the pool stops, or somebody claims the worker.
-  void loop();
+  /// `self` goes to rest then, if it is a thread of the pool.
+  void loop(PoolThread* self);
   /// Runs what there is until `done(argument)`: the outside thread that waits.
   /// \return false: somebody claimed the worker, and the thread serves it no more.
   bool run_as_caller_until(bool (*done)(const void*), const void* argument);
