@@ -35,14 +35,13 @@ void ScopeEntry::leave() noexcept {
 
 }  // namespace detail
 
-namespace {
-// Of a thread outside the pool, while it is inside Threadpool::sync_scope.
-constinit thread_local detail::Scope* scope_of_this_thread = nullptr;
-}
+constinit thread_local Threadpool::BlockingScope* Threadpool::BlockingScope::innermost_ = nullptr;
 
 detail::Scope* detail::outside_scope(PoolState* pool) {
-  Scope* const scope = scope_of_this_thread;
-  if (scope != nullptr && (pool == nullptr || &scope->pool == pool)) return scope;
+  using Blocking = Threadpool::BlockingScope;
+  for (const Blocking* b = Blocking::innermost_; b != nullptr; b = b->enclosing_) {
+    if (pool == nullptr || &b->pool_ == pool) return b->scope_;
+  }
   return (pool != nullptr ? *pool : *Threadpool::global().state_).root;
 }
 
@@ -50,17 +49,18 @@ Threadpool::BlockingScope::BlockingScope(Threadpool& pool)
     : pool_(*pool.state_),
       scope_(pool_.acquire_scope()),
       on_worker_(detail::current_worker != nullptr && &detail::current_worker->pool == &pool_),
-      outer_(on_worker_ ? detail::current_worker->scope : scope_of_this_thread) {
+      outer_(on_worker_ ? detail::current_worker->scope : nullptr),
+      enclosing_(innermost_) {
   if (on_worker_) {
     detail::current_worker->enter(scope_);
   } else {
-    scope_of_this_thread = scope_;
+    innermost_ = this;
   }
 }
 
 Threadpool::BlockingScope::~BlockingScope() {
   // First: what this thread, as a worker of another pool, spawns from here on is not the body's.
-  if (!on_worker_) scope_of_this_thread = outer_;
+  if (!on_worker_) innermost_ = enclosing_;
   pool_.wait_until_quiet(*scope_);
   if (on_worker_) detail::current_worker->enter(outer_);
   pool_.release_scope(scope_);

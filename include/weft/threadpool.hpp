@@ -129,10 +129,15 @@ class Threadpool {
     BlockingScope& operator=(const BlockingScope&) = delete;
 
    private:
+    friend Threadpool;
+    friend detail::Scope* detail::outside_scope(detail::PoolState* pool);
+    static constinit thread_local BlockingScope* innermost_;  // of this thread, outside of its pool
+
     detail::PoolState& pool_;
     detail::Scope* const scope_;
     const bool on_worker_;
-    detail::Scope* const outer_;
+    detail::Scope* const outer_;      // on a worker of the pool: the task's scope
+    BlockingScope* const enclosing_;  // elsewhere: the next one, of whatever pool
   };
 
   WEFT_API void run_node(detail::TaskNode* node);

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// A thread inside the blocking scopes of two pools spawned on the outer one's pool: the task was not
+// waited for at the end of that scope.
+
+#include <weft/weft.hpp>
+
+#include <atomic>
+
+#include "../support/handshake.hpp"
+#include "../support/workers.hpp"
+
+using weft::Threadpool;
+
+namespace {
+
+WEFT_TEST_EACH_WORKERS(scopes_of_two_pools) {
+  Threadpool outer({.num_threads = workers, .caller_participates = false});
+  Threadpool inner({.num_threads = workers, .caller_participates = false});
+  std::atomic<bool> inner_ended{false};
+  std::atomic<int> ran{0};
+  outer.sync_scope([&] {
+    inner.sync_scope([&] {
+      outer.spawn_detached([&] {
+        weft::test::wait_until([&] { return inner_ended.load(); });
+        ran.fetch_add(1);
+      });
+      inner.spawn_detached([&ran] { ran.fetch_add(1); });
+    });
+    inner_ended.store(true);
+  });
+  BOOST_TEST(ran.load() == 2);
+}
+
+}  // namespace
