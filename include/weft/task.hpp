@@ -90,9 +90,15 @@ class [[nodiscard]] Task {
   promise_type* promise_ = nullptr;
 };
 
+/// \cond
+namespace detail {
+
 template <class T>
-Task<T> detail::PromiseBase<T>::get_return_object() noexcept {
+Task<T> PromiseBase<T>::get_return_object() noexcept {
   return Task<T>(static_cast<Promise<T>*>(this));
 }
+
+}  // namespace detail
+/// \endcond
 
 }  // namespace weft
