@@ -94,6 +94,18 @@ auto make_task(F&& f, Args&&... args) {
       std::forward<F>(f), std::forward<Args>(args)...);
 }
 
+/// The same for a task whose result is dropped.
+template <class F, class... Args>
+Task<void> make_detached_task(F&& f, Args&&... args) {
+  using R = SpawnResult<F, Args...>;
+  if constexpr (std::is_void_v<R>) {
+    return make_task(std::forward<F>(f), std::forward<Args>(args)...);
+  } else {
+    return [](Task<R> inner) -> Task<void> { (void)co_await std::move(inner); }(
+        make_task(std::forward<F>(f), std::forward<Args>(args)...));
+  }
+}
+
 template <class T>
 Flowvar<T> spawn_on(PoolState* pool, Task<T>&& task) {
   spawn_slowly(TaskAccess::get(task), pool);
@@ -141,13 +153,7 @@ inline void spawn_detached(Task<void> task) {
 /// The same for a callable; what it returns is dropped.
 template <detail::NotTask F, class... Args>
 void spawn_detached(F&& f, Args&&... args) {
-  using R = detail::SpawnResult<F, Args...>;
-  if constexpr (std::is_void_v<R>) {
-    spawn_detached(detail::make_task(std::forward<F>(f), std::forward<Args>(args)...));
-  } else {
-    spawn_detached([](Task<R> inner) -> Task<void> { (void)co_await std::move(inner); }(
-        detail::make_task(std::forward<F>(f), std::forward<Args>(args)...)));
-  }
+  spawn_detached(detail::make_detached_task(std::forward<F>(f), std::forward<Args>(args)...));
 }
 
 template <class T>

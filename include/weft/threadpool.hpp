@@ -58,13 +58,7 @@ class Threadpool {
   }
   template <detail::NotTask F, class... Args>
   void spawn_detached(F&& f, Args&&... args) {
-    using R = detail::SpawnResult<F, Args...>;
-    if constexpr (std::is_void_v<R>) {
-      spawn_detached(detail::make_task(std::forward<F>(f), std::forward<Args>(args)...));
-    } else {
-      spawn_detached([](Task<R> inner) -> Task<void> { (void)co_await std::move(inner); }(
-          detail::make_task(std::forward<F>(f), std::forward<Args>(args)...)));
-    }
+    spawn_detached(detail::make_detached_task(std::forward<F>(f), std::forward<Args>(args)...));
   }
 
   /// Spawns and waits, from any thread. \return the task's result \throws what the task threw
