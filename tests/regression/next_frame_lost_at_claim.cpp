@@ -52,13 +52,13 @@ BOOST_AUTO_TEST_CASE(next_frame_lost_at_claim) {
     co_return value;
   };
   auto blocker = [&]() -> Task<int> {
-    blocking.wait();
     go.raise();
     weft::test::wait_until([] { return weft::detail::current_worker->claims.any(); });
     Flowvar<int> child = weft::spawn(deep(kDepth));
     co_return weft::sync(std::move(child));
   };
   Flowvar<int> first = pool.spawn(parent);
+  blocking.wait();  // here: the blocker could be run before the claimer
   Flowvar<int> second = pool.spawn(blocker);
   BOOST_TEST(pool.sync(std::move(second)) == kDepth);
   BOOST_TEST(pool.sync(std::move(first)) == 1);
