@@ -76,18 +76,16 @@ void PoolState::run_from_outside(TaskNode* node, Scope* in) {
   node->handle().resume();
   if (node->state.park(&parker_of_this_thread())) {
     caller->enter(in);
-    return finish_wait_outside(caller, is_done, node);
+    if (!work_as_caller(caller, is_done, node)) wait_outside(is_done, node);
+  } else {
+    leave_caller(caller);
   }
-  leave_caller(caller);
 }
 
 // ---- the outside thread --------------------------------------------------------------------
 
 Worker* PoolState::try_enter_caller() noexcept {
-  // Acquire: pairs with leave_caller; worker 0 is now ours.
-  if (!has_caller || current_worker != nullptr || caller_busy.exchange(true, acquire)) {
-    return nullptr;
-  }
+  if (!has_caller || current_worker != nullptr || !caller_seat.try_take()) return nullptr;
   Worker* const caller = workers[0].get();
   current_worker = caller;
   caller_parker.store(&parker_of_this_thread(), release);  // read after the event count's bit
@@ -98,32 +96,26 @@ Worker* PoolState::try_enter_caller() noexcept {
 void PoolState::leave_caller(Worker* caller) noexcept {
   caller->stop_on_this_thread();
   current_worker = nullptr;
-  if (caller->blocked_threads != 0) {  // they will want it back
-    // Their ends may be all that the pool's end waits for, before serve() has returned.
-    const Visits::Visit visit(visits);
-    try {
-      return serve(caller);
-    } catch (...) {  // no more threads: this one stays until somebody claims the worker
-      return caller->loop(nullptr);
-    }
-  }
-  caller_busy.store(false, release);  // pairs with try_enter_caller
-  // What is left in our queue others must take: from now on nobody pops it.
+  caller_seat.leave(caller->claims);
+  // What is left in its queue others must take: maybe nobody pops it from now on.
   if (work_visible()) notify();
 }
 
-void PoolState::finish_wait_outside(Worker* caller, bool (*done)(const void*),
-                                    const void* argument) {
-  if (caller->run_as_caller_until(done, argument)) leave_caller(caller);
-  while (!done(argument)) parker_of_this_thread().park();
+bool PoolState::work_as_caller(Worker* caller, bool (*done)(const void*), const void* argument) {
+  if (caller == nullptr || !caller->run_as_caller_until(done, argument)) return false;
+  leave_caller(caller);
+  return true;
 }
 
 void PoolState::wait_outside(bool (*done)(const void*), const void* argument) {
-  if (done(argument)) return;
-  if (Worker* const caller = try_enter_caller()) {
-    return finish_wait_outside(caller, done, argument);
+  if (done(argument) || work_as_caller(try_enter_caller(), done, argument)) return;
+  Parker& parker = parker_of_this_thread();
+  if (!has_caller) {
+    while (!done(argument)) parker.park();
+    return;
   }
-  while (!done(argument)) parker_of_this_thread().park();
+  const CallerSeat::Candidacy candidacy(caller_seat, parker);
+  while (!done(argument) && !work_as_caller(try_enter_caller(), done, argument)) parker.park();
 }
 
 bool Worker::run_as_caller_until(bool (*done)(const void*), const void* argument) {
@@ -218,7 +210,11 @@ void Worker::block_until(bool (*done)(const void*), const void* argument) {
     Claim claim;
     claim.thread = &parker;
     claims.push(claim);
-    pool.wake_servers();
+    if (index == 0 && pool.has_caller && pool.caller_seat.try_take()) {
+      pool.caller_seat.leave(claims);  // nobody served it; it goes to us, or who claimed it earlier
+    } else {
+      pool.wake_servers();
+    }
     while (!claim.granted.load(acquire)) parker.park();  // acquire: the worker is ours again
   }
   --blocked_threads;

@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "../support/fib.hpp"
 #include "../support/handshake.hpp"
 #include "../support/process.hpp"
 #include "../support/workers.hpp"
@@ -21,19 +22,10 @@
 using weft::Flowvar;
 using weft::Task;
 using weft::Threadpool;
+using weft::test::fib;
 using weft::test::Signal;
 
 namespace {
-
-Task<int> fib(int n) {
-  if (n < 2) {
-    co_return n;
-  }
-  Flowvar<int> x = weft::spawn(fib(n - 1));
-  const int y = co_await fib(n - 2);
-  const int left = co_await std::move(x);
-  co_return left + y;
-}
 
 // A task that blocks in read(2): the kernel, not weft, keeps it.
 class Pipe {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/fib.hpp"
 #include "../support/handshake.hpp"
 #include "../support/workers.hpp"
 #include "graph.hpp"
@@ -17,21 +18,12 @@
 using weft::Flowvar;
 using weft::Task;
 using weft::Threadpool;
+using weft::test::fib;
 using weft::test::Random;
 
 namespace {
 
 int rounds(int normal) { return weft::test::kSanitized ? normal / 10 : normal; }
-
-Task<int> fib(int n) {
-  if (n < 2) {
-    co_return n;
-  }
-  Flowvar<int> x = weft::spawn(fib(n - 1));
-  const int y = co_await fib(n - 2);
-  const int left = co_await std::move(x);
-  co_return left + y;
-}
 
 void pause(Random& random) {
   for (std::uint64_t i = random.below(64); i > 0; --i) {

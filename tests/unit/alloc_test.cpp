@@ -12,28 +12,20 @@
 #include <vector>
 
 #include "../support/allocator.hpp"
+#include "../support/fib.hpp"
 #include "../support/handshake.hpp"
 #include "../support/workers.hpp"
 
 using weft::Flowvar;
 using weft::Task;
 using weft::Threadpool;
+using weft::test::fib;
 using weft::test::allocator_calls;
 
 namespace {
 
 constexpr int kDepth = 16;
 constexpr std::int64_t kTasks = 1596;  // spawns of one fib(16)
-
-Task<int> fib(int n) {
-  if (n < 2) {
-    co_return n;
-  }
-  Flowvar<int> x = weft::spawn(fib(n - 1));
-  const int y = co_await fib(n - 2);
-  const int left = co_await std::move(x);
-  co_return left + y;
-}
 
 // The allocator calls of one fib, seen from inside, once everything has its size.
 Task<std::int64_t> calls_of_one_fib() {

@@ -14,26 +14,18 @@
 #include <utility>
 #include <vector>
 
+#include "../support/fib.hpp"
 #include "../support/handshake.hpp"
 #include "../support/workers.hpp"
 
 using weft::Flowvar;
 using weft::Task;
 using weft::Threadpool;
+using weft::test::fib;
 using weft::test::Rendezvous;
 using weft::test::Signal;
 
 namespace {
-
-Task<int> fib(int n) {
-  if (n < 2) {
-    co_return n;
-  }
-  Flowvar<int> x = weft::spawn(fib(n - 1));
-  const int y = co_await fib(n - 2);
-  const int left = co_await std::move(x);
-  co_return left + y;
-}
 
 Task<int> give(int v) { co_return v; }
 

@@ -8,23 +8,15 @@
 #include <string>
 #include <utility>
 
+#include "../support/fib.hpp"
 #include "../support/workers.hpp"
 
 using weft::Flowvar;
 using weft::Task;
 using weft::Threadpool;
+using weft::test::fib;
 
 namespace {
-Task<int> fib(int n) {
-  if (n < 2) {
-    co_return n;
-  }
-  Flowvar<int> x = weft::spawn(fib(n - 1));
-  const int y = co_await fib(n - 2);
-  const int left = co_await std::move(x);
-  co_return left + y;
-}
-
 BOOST_AUTO_TEST_SUITE(metrics)
 
 WEFT_TEST_EACH_WORKERS(spawned_equals_executed) {

@@ -10,23 +10,16 @@
 #include <utility>
 #include <vector>
 
+#include "../support/fib.hpp"
 #include "../support/handshake.hpp"
 #include "../support/workers.hpp"
 
 using weft::Flowvar;
 using weft::Task;
 using weft::Threadpool;
+using weft::test::fib;
 
 namespace {
-Task<int> fib(int n) {
-  if (n < 2) {
-    co_return n;
-  }
-  Flowvar<int> x = weft::spawn(fib(n - 1));
-  const int y = co_await fib(n - 2);
-  const int left = co_await std::move(x);
-  co_return left + y;
-}
 // Every level blocks instead of awaiting.
 Task<int> blocking_fib(int n) {
   if (n < 2) {
@@ -89,6 +82,34 @@ WEFT_TEST_EACH_WORKERS(handle_waited_for_by_another_thread) {
   int seen = 0;
   std::jthread([&] { seen = weft::sync(std::move(fv)); }).join();
   BOOST_TEST(seen == 34);
+}
+
+// The pool's own thread is busy until `go`: only outside threads can run anything. The second one
+// comes while the first one works, and has to take over when that one leaves.
+BOOST_AUTO_TEST_CASE(next_outside_thread_takes_over) {
+  Threadpool pool(2);
+  for (int round = 0; round < 200; ++round) {
+    weft::test::Signal busy, first_works, second_waits, go;
+    Flowvar<> blocker = pool.spawn([&] {
+      busy.raise();
+      go.wait();
+    });
+    busy.wait();
+    std::jthread first([&] {
+      pool.run([&] {
+        first_works.raise();
+        second_waits.wait();
+      });
+    });
+    first_works.wait();
+    Flowvar<int> task = pool.spawn(fib(10));
+    std::jthread second([&] {
+      second_waits.raise();
+      BOOST_TEST(pool.sync(std::move(task)) == 55);
+      go.raise();
+    });
+    pool.sync(std::move(blocker));  // a third one, which waits for what the second one does
+  }
 }
 
 WEFT_TEST_EACH_WORKERS(blocking_at_every_level) {

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/fib.hpp"
 #include "../support/handshake.hpp"
 #include "../support/process.hpp"
 #include "../support/workers.hpp"
@@ -23,18 +24,9 @@
 using weft::Flowvar;
 using weft::Task;
 using weft::Threadpool;
+using weft::test::fib;
 
 namespace {
-Task<int> fib(int n) {
-  if (n < 2) {
-    co_return n;
-  }
-  Flowvar<int> x = weft::spawn(fib(n - 1));
-  const int y = co_await fib(n - 2);
-  const int left = co_await std::move(x);
-  co_return left + y;
-}
-
 BOOST_AUTO_TEST_SUITE(threadpool)
 
 static_assert(!std::is_copy_constructible_v<Threadpool> && !std::is_copy_assignable_v<Threadpool>);

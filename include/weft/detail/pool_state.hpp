@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "weft/detail/caller_seat.hpp"
 #include "weft/detail/closing_gate.hpp"
 #include "weft/detail/eventcount.hpp"
 #include "weft/detail/injection.hpp"
@@ -44,7 +45,8 @@ struct PoolState {
   /// Becomes the caller's worker if it is free. \return it, or nullptr.
   Worker* try_enter_caller() noexcept;
   void leave_caller(Worker* caller) noexcept;
-  void finish_wait_outside(Worker* caller, bool (*done)(const void*), const void* argument);
+  /// \return true: done, and left; false: there is no caller, or somebody claimed the worker.
+  bool work_as_caller(Worker* caller, bool (*done)(const void*), const void* argument);
 
   /// Blocks until `scope` is quiet.
   void wait_until_quiet(Scope& scope);
@@ -72,8 +74,8 @@ struct PoolState {
   Scope* root = nullptr;
 
   Visits visits;
-  Atomic<Parker*> caller_parker{nullptr};
-  Atomic<bool> caller_busy{false};
+  CallerSeat caller_seat;
+  Atomic<Parker*> caller_parker{nullptr};  ///< of whoever holds it
 
   ClosingGate closing;           ///< outside spawns are refused
   Atomic<bool> stopping{false};  ///< workers leave their loops

@@ -33,13 +33,16 @@ struct Claim {
 class Claims {
  public:
   /// Relaxed: looked at between tasks; before it sleeps, the server looks after a full fence.
-  bool any() const noexcept { return head_.load(relaxed) != nullptr; }
+  bool any(decltype(relaxed) order = relaxed) const noexcept {
+    return head_.load(order) != nullptr;
+  }
 
   void push(Claim& claim) noexcept {
     Claim* head = head_.load(relaxed);  // relaxed: a guess for the exchange
     do {
       claim.next = head;
-    } while (!head_.compare_exchange_weak(head, &claim, acq_rel, relaxed));  // publishes the claim
+      // Publishes the claim. Seq_cst: see CallerSeat::try_take.
+    } while (!head_.compare_exchange_weak(head, &claim, seq_cst, relaxed));
   }
 
   /// Gives the worker away; the caller must not touch it afterwards. Precondition: any().
