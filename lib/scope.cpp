@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "weft/detail/scope.hpp"
 
+#include <utility>
+
 #include "weft/detail/pool_state.hpp"
 #include "weft/detail/foreign_await.hpp"
 #include "weft/detail/watchdog.hpp"
@@ -33,37 +35,51 @@ void ScopeEntry::leave() noexcept {
   current_worker->enter(outer);
 }
 
-}  // namespace detail
+constinit thread_local BlockingScope* BlockingScope::innermost_ = nullptr;
 
-constinit thread_local Threadpool::BlockingScope* Threadpool::BlockingScope::innermost_ = nullptr;
-
-detail::Scope* detail::outside_scope(PoolState* pool) {
-  using Blocking = Threadpool::BlockingScope;
-  for (const Blocking* b = Blocking::innermost_; b != nullptr; b = b->enclosing_) {
-    if (pool == nullptr || &b->pool_ == pool) return b->scope_;
-  }
-  return (pool != nullptr ? *pool : *Threadpool::global().state_).root;
-}
-
-Threadpool::BlockingScope::BlockingScope(Threadpool& pool)
-    : pool_(*pool.state_),
-      scope_(pool_.acquire_scope()),
-      on_worker_(detail::current_worker != nullptr && &detail::current_worker->pool == &pool_),
-      outer_(on_worker_ ? detail::current_worker->scope : nullptr),
+BlockingScope::BlockingScope(PoolState& pool)
+    : on_worker_(current_worker != nullptr),
+      scope_((on_worker_ ? current_worker->pool : pool).acquire_scope()),
+      outer_(on_worker_ ? current_worker->scope : nullptr),
       enclosing_(innermost_) {
   if (on_worker_) {
-    detail::current_worker->enter(scope_);
+    current_worker->enter(scope_);
   } else {
     innermost_ = this;
   }
 }
 
-Threadpool::BlockingScope::~BlockingScope() {
-  // First: what this thread, as a worker of another pool, spawns from here on is not the body's.
+BlockingScope::~BlockingScope() {
   if (!on_worker_) innermost_ = enclosing_;
-  pool_.wait_until_quiet(*scope_);
-  if (on_worker_) detail::current_worker->enter(outer_);
-  pool_.release_scope(scope_);
+  scope_->pool.wait_until_quiet(*scope_);
+  if (on_worker_) current_worker->enter(outer_);
+  scope_->pool.release_scope(scope_);
 }
+
+Scope* outside_scope(PoolState* pool) {
+  const BlockingScope* const blocking = BlockingScope::innermost_;
+  Scope* current = nullptr;
+  if (current_worker != nullptr) {
+    current = current_worker->scope;
+  } else if (blocking != nullptr) {
+    current = blocking->scope_;
+  }
+  if (current == nullptr) return (pool != nullptr ? *pool : *Threadpool::global().state_).root;
+  if (pool == nullptr || pool == &current->pool) return current;
+  if (current == current->pool.root) return pool->root;
+  Scope* const inner = pool->acquire_scope();
+  inner->enclosing = current;
+  return inner;
+}
+
+void end_joined(Scope* inner) noexcept {
+  Scope* const outer = std::exchange(inner->enclosing, nullptr);
+  inner->pool.release_scope(inner);
+  // The other pool may end as soon as its scope is quiet.
+  const Visits::Visit visit(outer->pool.visits);
+  outer->outsider_ended();
+}
+
+}  // namespace detail
 
 }  // namespace weft

@@ -159,8 +159,13 @@ void PoolState::shutdown() {
 
 void PoolState::count_outside_spawn(TaskNode* node, Scope* in) {
   if (!closing.try_enter(*in)) {
+    if (in->enclosing != nullptr) {  // a new scope, for this task
+      in->enclosing = nullptr;
+      release_scope(in);
+    }
     throw std::logic_error("weft: spawn on a Threadpool that is shut down");
   }
+  if (in->enclosing != nullptr) in->join();
   node->spawned = true;
   node->scope = in;
 }
@@ -197,22 +202,25 @@ Scope* PoolState::acquire_scope() {
     --w->num_scopes_at_rest;
     return std::exchange(w->scopes_at_rest, w->scopes_at_rest->next_free);
   }
-  // Taken whole, and all but one put back: no ABA.
-  Scope* list = free_scopes_.exchange(nullptr, acquire);  // acquire: pairs with release_scope
-  if (list == nullptr) {
-    auto* const scope = new Scope(*this, workers.size());
-    Scope* head = all_scopes_.load(relaxed);  // relaxed: a guess for the exchange
-    do {
-      scope->next_made = head;
-      // Seq_cst: publishes the scope, and stands before a spawner's look at the closing gate.
-    } while (!all_scopes_.compare_exchange_weak(head, scope, seq_cst, relaxed));
-    return scope;
+  // Not every one, but so many that few are made while there are some to be had. Scopes stay in the
+  // list, so there is no ABA. Acquire: pairs with the push below.
+  Scope* scope = next_look_.load(acquire);
+  for (int looks = 0; looks < kMostLooks; ++looks) {
+    if (scope == nullptr && (scope = all_scopes_.load(acquire)) == nullptr) break;
+    // Relaxed first: no exchange on what others use. Acquire: pairs with release_scope.
+    if (!scope->in_use.load(relaxed) && !scope->in_use.exchange(true, acquire)) {
+      next_look_.store(scope->next_made, release);  // passes on what we acquired
+      return scope;
+    }
+    scope = scope->next_made;
   }
-  while (Scope* const rest = list->next_free) {
-    list->next_free = rest->next_free;
-    put_to_rest(rest);
-  }
-  return list;
+  scope = new Scope(*this, workers.size());
+  Scope* head = all_scopes_.load(relaxed);  // relaxed: a guess for the exchange
+  do {
+    scope->next_made = head;
+    // Seq_cst: publishes the scope, and stands before a spawner's look at the closing gate.
+  } while (!all_scopes_.compare_exchange_weak(head, scope, seq_cst, relaxed));
+  return scope;
 }
 
 void PoolState::release_scope(Scope* scope) noexcept {
@@ -222,15 +230,8 @@ void PoolState::release_scope(Scope* scope) noexcept {
     ++w->num_scopes_at_rest;
     scope->next_free = std::exchange(w->scopes_at_rest, scope);
   } else {
-    put_to_rest(scope);
+    scope->in_use.store(false, release);  // pairs with acquire_scope
   }
-}
-
-void PoolState::put_to_rest(Scope* scope) noexcept {
-  Scope* head = free_scopes_.load(relaxed);  // relaxed: a guess for the exchange
-  do {
-    scope->next_free = head;
-  } while (!free_scopes_.compare_exchange_weak(head, scope, release, relaxed));
 }
 
 void PoolState::add_scope_counts(std::size_t worker, WorkerMetrics& to) const noexcept {

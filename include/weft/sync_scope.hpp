@@ -51,8 +51,8 @@ struct ScopeJoin {
 #endif
 
 /// `co_await sync_scope([&]() -> Task<> { ... })`: runs the body and returns once every task
-/// spawned inside, and every descendant, is done: awaited, dropped, detached or moved out. An
-/// exception that leaves the body is rethrown after that. Scopes nest.
+/// spawned inside, on whatever pool, and every descendant, is done: awaited, dropped, detached or
+/// moved out. An exception that leaves the body is rethrown after that. Scopes nest.
 template <class Body>
 Task<> sync_scope(Body body) {
   detail::ScopeEntry entry;

@@ -8,16 +8,13 @@
 #include <type_traits>
 #include <utility>
 
+#include "weft/detail/blocking_scope.hpp"
 #include "weft/detail/topology.hpp"
 #include "weft/metrics.hpp"
 #include "weft/spawn.hpp"
 #include "weft/sync_scope.hpp"
 
 namespace weft {
-
-namespace detail {
-Scope* outside_scope(PoolState* pool);
-}
 
 /// A set of workers. Any thread may spawn on and wait for any pool, several may live at once, and
 /// a task always runs on the pool that it was spawned on. All members are thread-safe but the
@@ -81,18 +78,19 @@ class Threadpool {
     return weft::sync(std::move(flowvar));
   }
 
-  /// Runs body() on this thread and waits for every task that it spawned on this pool, and their
+  /// Runs body() on this thread and waits for every task that it spawned, on whatever pool, and their
   /// descendants; also if body throws, which is rethrown after that.
   template <class Body>
   void sync_scope(Body body) {
     static_assert(!detail::IsTask<std::invoke_result_t<Body&>>::value,
                   "the body of Threadpool::sync_scope is ordinary code; for a coroutine write "
                   "pool.run(weft::sync_scope(body))");
-    const BlockingScope scope(*this);
+    const detail::BlockingScope scope(*state_);
     body();
   }
 
-  /// Waits until every task spawned so far, and its descendants, is done. With other threads
+  /// Waits until every task spawned so far, and its descendants, is done: those on this pool, and what
+  /// their scopes wait for. With other threads
   /// spawning all the while, until there is a moment at which nothing is left.
   /// \throws std::logic_error from a task of this pool
   WEFT_API void sync_all();
@@ -113,26 +111,6 @@ class Threadpool {
 
  private:
   friend detail::Scope* detail::outside_scope(detail::PoolState* pool);
-
-  /// A scope of ordinary code: the calling thread spawns into it until it is destroyed.
-  class BlockingScope {
-   public:
-    WEFT_API explicit BlockingScope(Threadpool& pool);
-    WEFT_API ~BlockingScope();
-    BlockingScope(const BlockingScope&) = delete;
-    BlockingScope& operator=(const BlockingScope&) = delete;
-
-   private:
-    friend Threadpool;
-    friend detail::Scope* detail::outside_scope(detail::PoolState* pool);
-    static constinit thread_local BlockingScope* innermost_;  // of this thread, outside of its pool
-
-    detail::PoolState& pool_;
-    detail::Scope* const scope_;
-    const bool on_worker_;
-    detail::Scope* const outer_;      // on a worker of the pool: the task's scope
-    BlockingScope* const enclosing_;  // elsewhere: the next one, of whatever pool
-  };
 
   WEFT_API void run_node(detail::TaskNode* node);
 

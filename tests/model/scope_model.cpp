@@ -14,6 +14,12 @@ struct TaskNode {
 
 void resume_on_own_pool(TaskNode* frame) noexcept { frame->resumed.unpark(); }
 
+// As lib/scope.cpp, but for the scope's way back to rest.
+void end_joined(Scope* inner) noexcept {
+  Scope* const outer = std::exchange(inner->enclosing, nullptr);
+  outer->outsider_ended();
+}
+
 namespace model {
 namespace {
 
@@ -139,6 +145,42 @@ struct TwoWaves : ScopeModelBase, rl::test_suite<TwoWaves, 3> {
   }
 };
 
+// A task spawns on another pool: the joined scope's two tasks, one there and one that it spawned,
+// both end before the wait does.
+struct Joined : ScopeModelBase, rl::test_suite<Joined, 4> {
+  PoolState other;
+  std::unique_ptr<Scope> inner = std::make_unique<Scope>(other, 2);
+  Parker injected, handed_over, waiting;
+
+  void before() { Scope::add_one(scope->counters(0).spawned); }
+  void thread(unsigned index) {
+    if (index == 0) {
+      work[0] = 1;
+      inner->enclosing = scope.get();
+      inner->outsider_spawned();
+      inner->join();
+      injected.unpark();
+      Scope::add_one(scope->counters(0).ended);
+      scope->leave();
+    } else if (index == 1) {
+      injected.park();
+      work[1] = 1;
+      Scope::add_one(inner->counters(0).spawned);
+      handed_over.unpark();
+      Scope::add_one(inner->counters(0).ended);
+      inner->leave();
+    } else if (index == 2) {
+      handed_over.park();
+      work[2] = 1;
+      Scope::add_one(inner->counters(1).ended);
+      inner->leave();
+    } else {
+      wait_as_thread(waiting);
+      check_all(3);
+    }
+  }
+};
+
 }  // namespace
 }  // namespace model
 }  // namespace weft::detail
@@ -146,6 +188,7 @@ struct TwoWaves : ScopeModelBase, rl::test_suite<TwoWaves, 3> {
 int main() {
   using namespace weft::detail::model;
   const bool good = run<JustLook>(200'000, 1) && run<TwoWorkersTwoWaiters>(200'000) &&
-                    run<TwoEndAtOnce>(300'000) && run<TwoWaves>(300'000);
+                    run<TwoEndAtOnce>(300'000) && run<TwoWaves>(300'000) &&
+                    run<Joined>(300'000);
   return good ? 0 : 1;
 }

@@ -12,6 +12,7 @@ struct PoolState {};
 struct TaskNode {};
 
 void resume_on_own_pool(TaskNode*) noexcept { MODEL_CHECK(false); }  // no frame waits here
+void end_joined(Scope*) noexcept { MODEL_CHECK(false); }              // and no other scope
 
 namespace model {
 namespace {

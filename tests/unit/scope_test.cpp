@@ -210,6 +210,55 @@ WEFT_TEST_EACH_WORKERS(handle_moved_out_of_the_scope) {
   BOOST_TEST(value == 17);
 }
 
+// Tasks of a task's scope on another pool, what those spawn there and, back again, here.
+Task<> bounce(Threadpool& here, Threadpool& there, std::atomic<int>& ran, int depth) {
+  if (depth > 0) {
+    there.spawn_detached(bounce(there, here, ran, depth - 1));
+    weft::spawn_detached(bounce(here, there, ran, depth - 1));
+  }
+  ran.fetch_add(1);
+  co_return;
+}
+
+WEFT_TEST_EACH_WORKERS(spawned_on_another_pool) {
+  Threadpool pool(workers);
+  Threadpool other(workers);
+  std::atomic<int> ran{0};
+  for (int round = 1; round <= 20; ++round) {
+    const int seen = pool.run([&]() -> Task<int> {
+      auto body = [&]() -> Task<> {
+        other.spawn_detached(bounce(other, pool, ran, 4));
+        co_return;
+      };
+      co_await weft::sync_scope(body);
+      co_return ran.load();
+    });
+    BOOST_TEST(seen == 31 * (2 * round - 1));
+    pool.run([&] {  // the blocking form, on a worker of the other pool
+      other.sync_scope([&] { other.spawn_detached(bounce(other, pool, ran, 4)); });
+    });
+    BOOST_TEST(ran.load() == 62 * round);
+  }
+}
+
+// The other pool ends within the scope.
+WEFT_TEST_EACH_WORKERS(pool_inside_a_scope) {
+  Threadpool pool(workers);
+  std::atomic<int> ran{0};
+  for (int round = 0; round < 20; ++round) {
+    pool.run([&]() -> Task<> {
+      auto body = [&]() -> Task<> {
+        Threadpool inner(2);
+        for (int i = 0; i < 10; ++i) inner.spawn_detached([&ran] { ran.fetch_add(1); });
+        co_await weft::spawn([&ran] { ran.fetch_add(1); });
+      };
+      co_await weft::sync_scope(body);
+      BOOST_TEST(ran.load() % 11 == 0);
+    });
+  }
+  BOOST_TEST(ran.load() == 220);
+}
+
 // What ran before the scope is not its business, and what comes after is not either.
 BOOST_AUTO_TEST_CASE(earlier_tasks_are_not_waited_for) {
   Threadpool pool(3);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "weft/detail/blocking_scope.hpp"
 #include "weft/detail/caller_seat.hpp"
 #include "weft/detail/closing_gate.hpp"
 #include "weft/detail/eventcount.hpp"
@@ -56,7 +57,6 @@ struct PoolState {
 
   Scope* acquire_scope();
   void release_scope(Scope* scope) noexcept;
-  void put_to_rest(Scope* scope) noexcept;
 
   void notify() noexcept;
   bool work_visible() const noexcept;
@@ -82,7 +82,8 @@ struct PoolState {
   Atomic<std::uint32_t> closed{0};  ///< futex: 0 open, 1 somebody shuts down, 2 done
 
  private:
-  static constexpr int kMostScopesAtRest = 16;
+  static constexpr int kMostScopesAtRest = 16;  // at a worker
+  static constexpr int kMostLooks = 64;
   void start_threads(bool pin_threads);
   PoolThread* start_thread(Worker* worker);
   void thread_main(PoolThread& me);
@@ -90,13 +91,9 @@ struct PoolState {
   void free_scopes() noexcept;
 
   Atomic<Scope*> all_scopes_{nullptr};
-  Atomic<Scope*> free_scopes_{nullptr};
+  Atomic<Scope*> next_look_{nullptr};  ///< where to look for one that is not in use
   Atomic<PoolThread*> threads_{nullptr};  ///< all that were ever started
   std::unique_ptr<Watchdog> watchdog_;
 };
-
-/// The scope into which this thread, outside of `pool`, spawns. `pool` nullptr: the pool of the
-/// sync_scope that this thread is in, or else the global one.
-Scope* outside_scope(PoolState* pool);
 
 }  // namespace weft::detail

@@ -21,10 +21,16 @@ struct PoolState;
 /// Makes a suspended frame runnable on the pool it belongs to; from any thread. lib/worker.cpp
 WEFT_API void resume_on_own_pool(TaskNode* frame) noexcept;
 
-/// Somebody who waits until a scope is quiet: a suspended frame or a sleeping thread.
+class Scope;
+
+/// The end of a scope that is joined to one of another pool. lib/scope.cpp
+void end_joined(Scope* inner) noexcept;
+
+/// Who waits until a scope is quiet: a suspended frame, another scope, or a sleeping thread.
 struct ScopeWaiter {
   Plain<ScopeWaiter*> next = nullptr;
   Plain<TaskNode*> frame = nullptr;  ///< resumed, if set
+  Plain<Scope*> joined = nullptr;    ///< otherwise ended, if set
   Plain<Parker*> thread = nullptr;   ///< otherwise unparked, after `quiet` was set
   Atomic<bool> quiet{false};
 };
@@ -87,6 +93,14 @@ class Scope {
     wake_if_quiet();
   }
 
+  /// Makes `enclosing` wait for this scope, as for one task of an outside thread. Once, when the first
+  /// task has been counted here and cannot have ended.
+  void join() noexcept {
+    enclosing->outsider_spawned();
+    end_.joined = this;
+    wait(end_);
+  }
+
   /// Sum of all counters, for the watchdog: changes when anything happens.
   std::uint64_t activity() const noexcept {
     std::uint64_t sum = 0;
@@ -99,7 +113,9 @@ class Scope {
   const Counters& counters(std::size_t worker) const noexcept { return counters_[worker]; }
 
   PoolState& pool;
-  Scope* next_free = nullptr;  ///< in the pool's list of scopes at rest
+  Scope* enclosing = nullptr;  ///< of another pool, if this one is to be joined to it
+  Atomic<bool> in_use{true};   ///< false: anyone may acquire it
+  Scope* next_free = nullptr;  ///< among those at rest at a worker
   Scope* next_made = nullptr;  ///< in the pool's list of all scopes
 
  private:
@@ -132,6 +148,8 @@ class Scope {
       list = waiter.next;  // first: the waiter is gone once it was woken
       if (waiter.frame != nullptr) {
         resume_on_own_pool(waiter.frame);
+      } else if (waiter.joined != nullptr) {
+        end_joined(waiter.joined);
       } else {
         Parker* const thread = waiter.thread;
         waiter.quiet.store(true, release);  // pairs with the acquire in wait_until_quiet
@@ -143,6 +161,7 @@ class Scope {
   alignas(64) Atomic<std::uintptr_t> waiters_{0};  // a stack; only ever taken whole, so no ABA
   const std::size_t num_counters_;
   const std::unique_ptr<Counters[]> counters_;
+  ScopeWaiter end_;  // if it is joined to another scope
 };
 
 }  // namespace weft::detail
