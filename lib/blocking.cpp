@@ -24,6 +24,7 @@ bool is_quiet(const void* waiter) {
 }  // namespace
 
 void block_on(TaskNode* node) {
+  if (current_worker == nullptr) return_frames_at_exit();  // the caller goes on to free one
   if (node->state.is_done()) return;
   if (Worker* const w = current_worker; w != nullptr && w->has_stack()) {
     if (w->take_own(node)) {
@@ -37,7 +38,6 @@ void block_on(TaskNode* node) {
     w->note_thief(thief);  // for the thread that serves the worker from here on
     w->block_until(is_done, node);
   } else {
-    return_frames_at_exit();  // the caller goes on to free one
     node->scope->pool.wait_outside(is_done, node);
   }
 }

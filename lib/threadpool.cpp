@@ -72,22 +72,22 @@ void PoolState::free_scopes() noexcept {
 void PoolState::start_threads(bool pin_threads) {
   const std::vector<int> cpus = pin_threads ? allowed_cpus() : std::vector<int>{};
   for (std::size_t i = has_caller ? 1 : 0; i < workers.size(); ++i) {
-    PoolThread* const thread = start_thread(workers[i].get());
-    if (pin_threads) pin(thread->thread, cpus[i % cpus.size()]);
+    if (pin_threads) workers[i]->cpu = cpus[i % cpus.size()];
+    start_thread(workers[i].get());
   }
 }
 
-PoolThread* PoolState::start_thread(Worker* worker) {
+void PoolState::start_thread(Worker* worker) {
   auto made = std::make_unique<PoolThread>();
   made->worker = worker;
   made->order.store(PoolThread::kServe, relaxed);  // relaxed: the thread starts after this
   made->thread = std::thread([this, me = made.get()] { thread_main(*me); });
+  if (worker->cpu >= 0) pin(made->thread, worker->cpu);
   PoolThread* const thread = made.release();
   PoolThread* head = threads_.load(relaxed);  // relaxed: a guess for the exchange
   do {
     thread->next_made = head;
   } while (!threads_.compare_exchange_weak(head, thread, release, relaxed));
-  return thread;
 }
 
 void PoolState::thread_main(PoolThread& me) {
@@ -107,10 +107,7 @@ void PoolState::thread_main(PoolThread& me) {
 
 void PoolState::serve(Worker* worker) {
   PoolThread* const thread = worker->resting.pop();
-  if (thread == nullptr) {
-    start_thread(worker);
-    return;
-  }
+  if (thread == nullptr) return start_thread(worker);
   thread->worker = worker;
   thread->order.store(PoolThread::kServe, release);  // hands over all that the worker is
   futex_wake(thread->order, 1);
@@ -243,6 +240,21 @@ void PoolState::add_scope_counts(std::size_t worker, WorkerMetrics& to) const no
     to.awaits_inline += c.inlined.load(relaxed);
   }
   to.tasks_executed += to.awaits_inline;
+}
+
+bool PoolState::quiet() const noexcept {
+  for (const Scope* s = all_scopes_.load(acquire); s != nullptr; s = s->next_made) {  // as above
+    if (!s->quiet()) return false;
+  }
+  return true;
+}
+
+std::uint64_t PoolState::scope_activity() const noexcept {
+  std::uint64_t sum = 0;
+  for (const Scope* s = all_scopes_.load(acquire); s != nullptr; s = s->next_made) {  // as above
+    sum += s->activity();
+  }
+  return sum;
 }
 
 // ---- spawn_slowly --------------------------------------------------------------------------

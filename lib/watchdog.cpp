@@ -97,7 +97,7 @@ std::uint64_t Watchdog::progress() const noexcept {
     sum += w->executed.load(relaxed) + w->steals.load(relaxed) + w->awaits_parked.load(relaxed) +
            w->sleeps.load(relaxed) + w->wakes.load(relaxed);
   }
-  return sum + pool_.root->activity();
+  return sum + pool_.scope_activity();
 }
 
 void Watchdog::watch() {
@@ -105,7 +105,7 @@ void Watchdog::watch() {
   while (stop_.load(relaxed) == 0) {
     if (futex_wait_for(stop_, 0, std::int64_t{1000} * seconds_)) continue;
     const std::uint64_t now = progress();
-    if (now == last && !pool_.root->quiet()) print();
+    if (now == last && !pool_.quiet()) print();
     last = now;
   }
 }

@@ -220,15 +220,20 @@ void finish(TaskNode* node) noexcept {
   }
 }
 
+void discard(TaskNode* node) noexcept {
+  return_frames_at_exit();  // here and below: maybe a thread that never makes one
+  node->handle().destroy();
+}
+
 void detach(TaskNode* node) noexcept {
   if (node->state.detach()) return;
   if (node->outcome == Outcome::kException) std::terminate();
-  node->handle().destroy();
+  discard(node);
 }
 
 void drop(TaskNode* node) noexcept {
   block_on(node);
-  node->handle().destroy();
+  discard(node);
 }
 
 // ---- the loop ------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ class [[nodiscard]] Task {
   Task(const Task&) = delete;  // a Task runs once: write std::move(task)
   Task& operator=(const Task&) = delete;
   ~Task() {
-    if (promise_ != nullptr) promise_->handle().destroy();
+    if (promise_ != nullptr) [[unlikely]] detail::discard(promise_);
   }
 
   void swap(Task& other) noexcept { std::swap(promise_, other.promise_); }

@@ -7,9 +7,11 @@
 #include <weft/weft.hpp>
 
 #include <pthread.h>
+#include <ucontext.h>
 
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "../support/workers.hpp"
 
@@ -106,6 +108,24 @@ WEFT_TEST_EACH_WORKERS(exception_from_far_below) {
   });
   BOOST_TEST(caught);
 }
+
+#if !WEFT_TEST_SANITIZED  // sanitizers would have to be told of every switch of stacks
+// A waiting caller may be a fiber: its stack is small, and not the thread's.
+BOOST_AUTO_TEST_CASE(recursion_on_a_fiber) {
+  constexpr std::size_t kStack = std::size_t{256} << 10;
+  static ucontext_t thread_context;
+  static ucontext_t fiber_context;
+  static std::uint64_t result;
+  std::vector<char> stack(kStack);
+  ::getcontext(&fiber_context);
+  fiber_context.uc_stack.ss_sp = stack.data();
+  fiber_context.uc_stack.ss_size = stack.size();
+  fiber_context.uc_link = &thread_context;
+  ::makecontext(&fiber_context, +[] { result = Threadpool(2).run(deep_calls(100'000)); }, 0);
+  ::swapcontext(&thread_context, &fiber_context);
+  BOOST_TEST(result == 100'000U);
+}
+#endif
 
 BOOST_AUTO_TEST_SUITE_END()
 

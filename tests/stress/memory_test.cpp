@@ -5,8 +5,11 @@
 
 #include <weft/weft.hpp>
 
+#include <array>
 #include <atomic>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "../support/handshake.hpp"
 #include "../support/process.hpp"
@@ -69,6 +72,40 @@ BOOST_AUTO_TEST_CASE(made_by_one_worker_run_by_another) {
     pool.run([&] { produce(count, done, [](auto body) { weft::spawn_detached(std::move(body)); }); });
   });
   pool.sync_all();
+}
+
+// The second half must find what the first one left.
+template <class Round>
+void check_settles(int rounds, Round round) {
+  for (int i = 0; i < rounds; ++i) round();
+  const std::int64_t before = weft::test::resident_bytes();
+  for (int i = 0; i < rounds; ++i) round();
+  const std::int64_t growth = weft::test::resident_bytes() - before;
+  BOOST_TEST_MESSAGE("resident set grew by " << growth / 1024 << " KiB");
+  if (!weft::test::kSanitized) {
+    BOOST_TEST(growth < kLimit / 16);
+  }
+}
+
+// Each thread frees one frame and is gone.
+BOOST_AUTO_TEST_CASE(freed_on_short_lived_threads) {
+  Threadpool pool({.num_threads = 1, .caller_participates = false});
+  check_settles(weft::test::kSanitized ? 100 : 20'000, [&pool] {
+    weft::Flowvar<std::array<char, 256>> task = pool.spawn([] { return std::array<char, 256>{}; });
+    std::jthread([task = std::move(task)]() mutable { weft::sync(std::move(task)); }).join();
+  });
+}
+
+BOOST_AUTO_TEST_CASE(scopes_of_many_threads) {
+  Threadpool pool(2);
+  check_settles(20, [&pool] {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 8; ++t) {
+      threads.emplace_back([&pool] {
+        for (int i = 0; i < 500; ++i) pool.sync_scope([&pool] { pool.spawn_detached([] {}); });
+      });
+    }
+  });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

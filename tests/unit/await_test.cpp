@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -338,6 +339,32 @@ WEFT_TEST_EACH_WORKERS(foreign_awaitable_that_does_not_suspend) {
     co_return value;
   });
   BOOST_TEST(called == 5);
+}
+
+// A library that gives up destroys what it was given: now, or later on another thread.
+struct Drops {
+  std::thread* thread;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> frame) const {
+    if (thread == nullptr) return frame.destroy();
+    *thread = std::thread([frame] { frame.destroy(); });
+  }
+  int await_resume() const noexcept { return 6; }
+};
+
+WEFT_TEST_EACH_WORKERS(foreign_awaitable_that_destroys_the_handle) {
+  Threadpool pool(workers);
+  std::thread thread;
+  auto child = [](std::thread* where) -> Task<int> {
+    const int value = co_await Drops{where};
+    co_return value;
+  };
+  auto cancelled = [](const std::system_error& e) {
+    return e.code() == std::errc::operation_canceled;
+  };
+  BOOST_CHECK_EXCEPTION(pool.run(child, nullptr), std::system_error, cancelled);
+  BOOST_CHECK_EXCEPTION(pool.run(child, &thread), std::system_error, cancelled);
+  thread.join();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

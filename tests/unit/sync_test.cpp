@@ -12,6 +12,7 @@
 
 #include "../support/fib.hpp"
 #include "../support/handshake.hpp"
+#include "../support/process.hpp"
 #include "../support/workers.hpp"
 
 using weft::Flowvar;
@@ -144,6 +145,23 @@ WEFT_TEST_EACH_WORKERS(run_inside_a_task) {
     co_return own + foreign;
   });
   BOOST_TEST(sum == 21 + 34);
+}
+
+// A worker has as many threads as it had tasks blocked at once, and one: no more come with time.
+BOOST_AUTO_TEST_CASE(threads_settle) {
+  constexpr int kTasks = 8;
+  Threadpool pool({.num_threads = kTasks, .caller_participates = false});
+  Threadpool other({.num_threads = 2, .caller_participates = false});
+  const auto before = weft::test::thread_count();
+  std::vector<Flowvar<>> tasks;
+  for (int i = 0; i < kTasks; ++i) {
+    tasks.push_back(pool.spawn([&other] {
+      for (int round = 0; round < 1000; ++round) weft::sync(other.spawn([] {}));
+    }));
+  }
+  for (Flowvar<>& task : tasks) pool.sync(std::move(task));
+  // Each of the tasks may move among the workers only while it does not block: one each at a time.
+  BOOST_TEST(weft::test::thread_count() - before <= kTasks * kTasks);
 }
 
 // A stolen child that is still running when its parent blocks.

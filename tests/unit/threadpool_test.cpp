@@ -2,6 +2,8 @@
 //
 // The pool as an object: construction, misuse, shutdown, several pools, the global one.
 
+#include <sched.h>
+
 #include <cstdlib>
 #include <weft/weft.hpp>
 
@@ -75,6 +77,22 @@ WEFT_TEST_EACH_WORKERS(options) {
       BOOST_TEST(pool.run(fib(12)) == 144);
     }
   }
+}
+
+// Also the thread that relieves one whose task blocks.
+BOOST_AUTO_TEST_CASE(pinned_relief) {
+  Threadpool pool({.num_threads = 1, .caller_participates = false, .pin_threads = true});
+  Threadpool other(1);
+  weft::test::Signal go;
+  const auto allowed = [] {
+    cpu_set_t set;
+    return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : -1;
+  };
+  Flowvar<> blocked = pool.spawn([&] { weft::sync(other.spawn([&go] { go.wait(); })); });
+  Flowvar<int> relieved = pool.spawn(allowed);
+  BOOST_TEST(pool.sync(std::move(relieved)) == 1);
+  go.raise();
+  pool.sync(std::move(blocked));
 }
 
 WEFT_TEST_EACH_WORKERS(run_takes_callables) {

@@ -7,6 +7,7 @@
 
 #include <coroutine>
 #include <exception>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -22,10 +23,20 @@ WEFT_API void after_foreign_park_failed(TaskNode* frame) noexcept;
 /// From any thread: the frame may go on.
 WEFT_API void resume_on_own_pool(TaskNode* frame) noexcept;
 
-/// What the foreign awaitable is given in place of the frame: a coroutine that, once resumed,
-/// makes the frame ready and is gone.
+/// What the foreign awaitable is given in place of the frame: a coroutine that makes the frame ready
+/// when it is resumed, and also when it is destroyed instead, which it tells by `dropped`.
 struct Messenger {
-  struct promise_type {
+  class promise_type {
+   public:
+    promise_type(TaskNode* frame, bool& dropped) noexcept : frame_(frame), dropped_(dropped) {}
+    ~promise_type() {
+      if (frame_ == nullptr) return;
+      if (!resumed_) dropped_ = true;
+      resume_on_own_pool(frame_);
+    }
+    promise_type(const promise_type&) = delete;
+    promise_type& operator=(const promise_type&) = delete;
+
     static void* operator new(std::size_t size) { return allocate_frame(size); }
     static void operator delete(void* frame, std::size_t size) noexcept {
       free_frame(frame, size);
@@ -35,16 +46,25 @@ struct Messenger {
     }
     std::suspend_always initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }
-    void return_void() const noexcept {}
+    void return_void() noexcept { resumed_ = true; }
     [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
+
+   private:
+    friend Messenger;
+    TaskNode* frame_;
+    bool& dropped_;
+    bool resumed_ = false;
   };
 
-  static Messenger to(TaskNode* frame) {
-    resume_on_own_pool(frame);
-    co_return;
+  static Messenger to(TaskNode*, bool&) { co_return; }
+
+  /// The frame was not suspended: nothing is to be told.
+  void cancel() noexcept {
+    handle.promise().frame_ = nullptr;
+    handle.destroy();
   }
 
-  std::coroutine_handle<> handle;
+  std::coroutine_handle<promise_type> handle;
 };
 
 template <class A>
@@ -69,32 +89,40 @@ class ForeignAwait {
   // Returns what the foreign one does: nothing, whether to suspend, or whom to resume.
   template <class P>
   auto await_suspend(std::coroutine_handle<P> frame) {
-    Messenger messenger = Messenger::to(&frame.promise());
+    Messenger messenger = Messenger::to(&frame.promise(), dropped_);
     before_foreign_park(&frame.promise());
     // From the call on, the frame and so *this may be gone: only locals are touched.
-    using Result = decltype(awaiter_.await_suspend(messenger.handle));
+    const std::coroutine_handle<> handle = messenger.handle;
+    using Result = decltype(awaiter_.await_suspend(handle));
     try {
       if constexpr (std::is_same_v<Result, bool>) {
-        const bool suspended = awaiter_.await_suspend(messenger.handle);
+        const bool suspended = awaiter_.await_suspend(handle);
         if (!suspended) {
-          messenger.handle.destroy();
+          messenger.cancel();
           after_foreign_park_failed(&frame.promise());
         }
         return suspended;
       } else {
-        return awaiter_.await_suspend(messenger.handle);
+        return awaiter_.await_suspend(handle);
       }
     } catch (...) {
-      messenger.handle.destroy();  // as the standard has it: the frame goes on with the exception
+      messenger.cancel();  // as the standard has it: the frame goes on with the exception
       after_foreign_park_failed(&frame.promise());
       throw;
     }
   }
 
-  decltype(auto) await_resume() { return awaiter_.await_resume(); }
+  decltype(auto) await_resume() {
+    if (dropped_) [[unlikely]] {
+      throw std::system_error(std::make_error_code(std::errc::operation_canceled),
+                              "weft: the awaited object destroyed the coroutine handle");
+    }
+    return awaiter_.await_resume();
+  }
 
  private:
   Awaiter awaiter_;
+  bool dropped_ = false;
 };
 
 template <class A>

@@ -58,6 +58,10 @@ struct PoolState {
   Scope* acquire_scope();
   void release_scope(Scope* scope) noexcept;
 
+  /// For the watchdog: nothing is unfinished; a number that changes when anything is spawned or ends.
+  bool quiet() const noexcept;
+  std::uint64_t scope_activity() const noexcept;
+
   void notify() noexcept;
   bool work_visible() const noexcept;
   void add_scope_counts(std::size_t worker, WorkerMetrics& to) const noexcept;
@@ -85,7 +89,7 @@ struct PoolState {
   static constexpr int kMostScopesAtRest = 16;  // at a worker
   static constexpr int kMostLooks = 64;
   void start_threads(bool pin_threads);
-  PoolThread* start_thread(Worker* worker);
+  void start_thread(Worker* worker);
   void thread_main(PoolThread& me);
   void stop_threads() noexcept;
   void free_scopes() noexcept;

@@ -38,6 +38,7 @@ struct alignas(kCacheLine) Worker {
   PoolState& pool;
   EventCount& idle;                  ///< the pool's
   const std::uint32_t index;
+  int cpu = -1;                      ///< to which its threads are pinned, if at all
   std::uint32_t leapfrog_victim = kNoWorker;  ///< thief of what was awaited last
   std::uint32_t random = 0;
   std::uint64_t last_steal_at = 0;   ///< tasks executed at the last steal, for steal-one or half
@@ -187,6 +188,9 @@ WEFT_API void finish(TaskNode* node) noexcept;
 
 /// Blocks the calling thread, whatever it is, until `node` has ended; it works meanwhile.
 WEFT_API void block_on(TaskNode* node);
+
+/// Destroys a frame that has not started, or has ended; on any thread.
+WEFT_API void discard(TaskNode* node) noexcept;
 
 /// The Flowvar of `node` is gone: waits for it and destroys the frame.
 WEFT_API void drop(TaskNode* node) noexcept;
