@@ -75,7 +75,7 @@ class Scope {
     for (std::size_t i = 0; i < num_counters_; ++i) {
       ended += counters_[i].ended.load(acquire) + counters_[i].inlined.load(acquire);
     }
-    std::uint64_t spawned = 0;
+    std::uint64_t spawned = joined_.load(seq_cst);
     for (std::size_t i = 0; i < num_counters_; ++i) spawned += counters_[i].spawned.load(seq_cst);
     return ended == spawned;
   }
@@ -93,10 +93,10 @@ class Scope {
     wake_if_quiet();
   }
 
-  /// Makes `enclosing` wait for this scope, as for one task of an outside thread. Once, when the first
+  /// Makes `enclosing` wait for this scope, as for one task of an outside thread, but in no metric. Once, when the first
   /// task has been counted here and cannot have ended.
   void join() noexcept {
-    enclosing->outsider_spawned();
+    enclosing->joined_.fetch_add(1, seq_cst);  // as outsider_spawned()
     end_.joined = this;
     wait(end_);
   }
@@ -161,7 +161,8 @@ class Scope {
   alignas(64) Atomic<std::uintptr_t> waiters_{0};  // a stack; only ever taken whole, so no ABA
   const std::size_t num_counters_;
   const std::unique_ptr<Counters[]> counters_;
-  ScopeWaiter end_;  // if it is joined to another scope
+  Atomic<std::uint64_t> joined_{0};  // scopes that this one waits for, also counted by outsider_ended()
+  ScopeWaiter end_;                  // if it is joined to another scope
 };
 
 }  // namespace weft::detail
