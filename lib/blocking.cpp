@@ -74,18 +74,17 @@ void PoolState::run_from_outside(TaskNode* node, Scope* in) {
   }
   caller->enter(in);
   node->handle().resume();
-  if (node->state.park(&parker_of_this_thread())) {
-    caller->enter(in);
-    if (!work_as_caller(caller, is_done, node)) wait_outside(is_done, node);
-  } else {
-    leave_caller(caller);
-  }
+  Worker* const w = current_worker;
+  if (!node->state.park(&parker_of_this_thread())) return leave_caller(w);
+  w->enter(in);
+  if (!work_as_caller(w, is_done, node)) wait_outside(is_done, node);
 }
 
 // ---- the outside thread --------------------------------------------------------------------
 
 Worker* PoolState::try_enter_caller() noexcept {
   if (!has_caller || current_worker != nullptr || !caller_seat.try_take()) return nullptr;
+  guests.fetch_add(1, relaxed);  // relaxed, here and below: decides how many threads serve, no more
   Worker* const caller = workers[0].get();
   current_worker = caller;
   caller_parker.store(&parker_of_this_thread(), release);  // read after the event count's bit
@@ -93,18 +92,42 @@ Worker* PoolState::try_enter_caller() noexcept {
   return caller;
 }
 
-void PoolState::leave_caller(Worker* caller) noexcept {
-  caller->stop_on_this_thread();
+void PoolState::leave_caller(Worker* w) noexcept {
+  while (w->index != 0) {  // it came back as another worker, which a thread of the pool has to serve
+    w->stop_on_this_thread();
+    current_worker = nullptr;
+    try {
+      serve(w);
+      guests.fetch_sub(1, relaxed);
+      return;
+    } catch (...) {  // no more threads: on until one rests, or somebody claims the worker
+      const auto some_rest = [](const void* resting) {
+        return static_cast<const Atomic<int>*>(resting)->load(relaxed) > 0;  // relaxed: a hint
+      };
+      w = w->serve_on_own_stack(some_rest, &num_resting_);
+      if (w == nullptr) {
+        guests.fetch_sub(1, relaxed);
+        return;
+      }
+    }
+  }
+  w->stop_on_this_thread();
   current_worker = nullptr;
-  caller_seat.leave(caller->claims);
+  guests.fetch_sub(1, relaxed);
+  caller_seat.leave();
   // What is left in its queue others must take: maybe nobody pops it from now on.
   if (work_visible()) notify();
 }
 
 bool PoolState::work_as_caller(Worker* caller, bool (*done)(const void*), const void* argument) {
-  if (caller == nullptr || !caller->run_as_caller_until(done, argument)) return false;
-  leave_caller(caller);
-  return true;
+  if (caller == nullptr) return false;
+  if (caller->index == 0) caller = caller->run_as_caller_until(done, argument);
+  if (caller != nullptr) {
+    leave_caller(caller);
+  } else {
+    guests.fetch_sub(1, relaxed);
+  }
+  return done(argument);
 }
 
 void PoolState::wait_outside(bool (*done)(const void*), const void* argument) {
@@ -118,24 +141,26 @@ void PoolState::wait_outside(bool (*done)(const void*), const void* argument) {
   while (!done(argument) && !work_as_caller(try_enter_caller(), done, argument)) parker.park();
 }
 
-bool Worker::run_as_caller_until(bool (*done)(const void*), const void* argument) {
+Worker* Worker::run_as_caller_until(bool (*done)(const void*), const void* argument) {
   Parker& parker = parker_of_this_thread();
   for (std::uint32_t turn = 1; !done(argument); ++turn) {
-    if (next == nullptr && claims.any()) {  // what is next goes before: the claimer would overwrite it
-      stop_on_this_thread();
-      current_worker = nullptr;
-      claims.grant_one();
-      return false;
+    if (next == nullptr) {  // what is next goes before: the claimer would overwrite it
+      if (Claim* const claim = pool.take_claim()) {
+        stop_on_this_thread();
+        current_worker = nullptr;
+        claim->grant(this);
+        return nullptr;
+      }
     }
     if (TaskNode* node = next_in_line(turn)) {
-      run(node);
+      if (Worker* const w = run(node); w != this) return w;
       continue;
     }
     leave_scope();
     set_activity(Activity::kSearching);
     pool.idle.begin_search();
     TaskNode* node = nullptr;
-    for (int round = 0; !done(argument) && !claims.any() && (node = try_take()) == nullptr;
+    for (int round = 0; !done(argument) && !pool.claims.any() && (node = try_take()) == nullptr;
          ++round) {
       if (round < kSearchRounds) {
         relax();
@@ -143,7 +168,7 @@ bool Worker::run_as_caller_until(bool (*done)(const void*), const void* argument
       }
       pool.idle.prepare_caller_sleep();
       heavy_fence();
-      if (!pool.work_visible() && !done(argument) && !claims.any()) {
+      if (!pool.work_visible() && !done(argument)) {
         set_activity(Activity::kSleeping);
         count(sleeps);
         parker.park();
@@ -154,40 +179,39 @@ bool Worker::run_as_caller_until(bool (*done)(const void*), const void* argument
       round = 0;
     }
     found_work();  // or not: either way the search is over, and the next one may have to start
-    if (node != nullptr) run(node);
+    if (node == nullptr) continue;
+    if (Worker* const w = run(node); w != this) return w;
   }
-  return true;
+  return this;
 }
 
 // ---- a task that blocks --------------------------------------------------------------------
 
-// The last resort, where no more threads are to be had: on top of the blocked task's stack, which
-// may bury what it waits for below another task that blocks.
-// \return false: it is not done, but somebody claimed the worker and has it now
-bool Worker::serve_on_own_stack(bool (*done)(const void*), const void* argument) {
-  current_worker = this;
-  set_activity(Activity::kRunning);
-  bool keep_it = true;
+// May bury what it waits for below another task that blocks.
+Worker* Worker::serve_on_own_stack(bool (*done)(const void*), const void* argument) {
+  Worker* w = this;
+  current_worker = w;
+  w->set_activity(Activity::kRunning);
   while (!done(argument)) {
-    if (next == nullptr && claims.any()) {
-      keep_it = false;
-      break;
+    if (w->next == nullptr) {
+      if (Claim* const claim = pool.take_claim()) {
+        w->leave_scope();
+        current_worker = nullptr;
+        claim->grant(w);
+        return nullptr;
+      }
     }
-    TaskNode* node = next_in_line(1);
-    if (node == nullptr) node = try_take();
+    TaskNode* node = w->next_in_line(1);
+    if (node == nullptr) node = w->try_take();
     if (node != nullptr) {
-      run(node);
+      w = w->run(node);
     } else {
-      leave_scope();
+      w->leave_scope();
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
-  leave_scope();
-  if (!keep_it) {
-    current_worker = nullptr;
-    claims.grant_one();
-  }
-  return keep_it;
+  w->leave_scope();
+  return w;
 }
 
 void Worker::block_until(bool (*done)(const void*), const void* argument) {
@@ -195,33 +219,28 @@ void Worker::block_until(bool (*done)(const void*), const void* argument) {
   Parker& parker = parker_of_this_thread();
   Scope* const outer = scope;
   const std::uintptr_t own_stack_limit = stack_limit;
-  ++blocked_threads;
   scope = nullptr;  // no leave(): this task, which has not ended, is in it
   set_activity(Activity::kAbsent);
   current_worker = nullptr;
-  bool given_away = true;
+  Worker* back = nullptr;
   try {
     pool.serve(this);
   } catch (...) {  // std::system_error, std::bad_alloc
-    given_away = !serve_on_own_stack(done, argument);
+    back = serve_on_own_stack(done, argument);
   }
-  if (given_away) {
+  if (back == nullptr) {
     while (!done(argument)) parker.park();
     Claim claim;
     claim.thread = &parker;
-    claims.push(claim);
-    if (index == 0 && pool.has_caller && pool.caller_seat.try_take()) {
-      pool.caller_seat.leave(claims);  // nobody served it; it goes to us, or who claimed it earlier
-    } else {
-      pool.wake_servers();
-    }
-    while (!claim.granted.load(acquire)) parker.park();  // acquire: the worker is ours again
+    pool.claims.push(claim);
+    pool.notify();
+    while (!claim.granted.load(acquire)) parker.park();  // acquire: a worker is ours
+    back = claim.worker;
   }
-  --blocked_threads;
-  current_worker = this;
-  stack_limit = own_stack_limit;
-  set_activity(Activity::kRunning);
-  enter(outer);
+  current_worker = back;
+  back->stack_limit = own_stack_limit;
+  back->set_activity(Activity::kRunning);
+  back->enter(outer);
 }
 
 }  // namespace weft::detail

@@ -29,14 +29,14 @@ int checked_num_threads(int requested) {
   return requested == 0 ? available_parallelism() : requested;
 }
 
-void pin(std::thread& thread, int cpu) noexcept {
+void pin_this_thread(int cpu) noexcept {
   // Best effort: the mask may have changed since allowed_cpus() read it.
   const auto bits = static_cast<std::size_t>(cpu) + 1;
   cpu_set_t* const set = CPU_ALLOC(bits);
   if (set == nullptr) return;
   CPU_ZERO_S(CPU_ALLOC_SIZE(bits), set);
   CPU_SET_S(static_cast<std::size_t>(cpu), CPU_ALLOC_SIZE(bits), set);
-  pthread_setaffinity_np(thread.native_handle(), CPU_ALLOC_SIZE(bits), set);
+  pthread_setaffinity_np(pthread_self(), CPU_ALLOC_SIZE(bits), set);
   CPU_FREE(set);
 }
 
@@ -80,9 +80,7 @@ void PoolState::start_threads(bool pin_threads) {
 void PoolState::start_thread(Worker* worker) {
   auto made = std::make_unique<PoolThread>();
   made->worker = worker;
-  made->order.store(PoolThread::kServe, relaxed);  // relaxed: the thread starts after this
   made->thread = std::thread([this, me = made.get()] { thread_main(*me); });
-  if (worker->cpu >= 0) pin(made->thread, worker->cpu);
   PoolThread* const thread = made.release();
   PoolThread* head = threads_.load(relaxed);  // relaxed: a guess for the exchange
   do {
@@ -92,30 +90,54 @@ void PoolState::start_thread(Worker* worker) {
 
 void PoolState::thread_main(PoolThread& me) {
   for (;;) {
-    std::uint32_t order = me.order.load(acquire);  // acquire: pairs with serve and stop_threads
-    if (order == PoolThread::kStop) return;
-    if (order == PoolThread::kRest) {
-      futex_wait(me.order, PoolThread::kRest);
+    const std::uint32_t state = me.state.load(acquire);  // acquire: pairs with serve and stop_threads
+    if (state == PoolThread::kStops) return;
+    if (state != PoolThread::kServes) {
+      futex_wait(me.state, state);
       continue;
     }
-    Worker* const worker = me.worker;
-    // Back to rest before anyone can give the next order; a failure means kStop.
-    if (!me.order.compare_exchange_strong(order, PoolThread::kRest, acq_rel, relaxed)) return;
-    worker->loop(&me);
+    Worker::loop(me);
   }
 }
 
-void PoolState::serve(Worker* worker) {
-  PoolThread* const thread = worker->resting.pop();
-  if (thread == nullptr) return start_thread(worker);
-  thread->worker = worker;
-  thread->order.store(PoolThread::kServe, release);  // hands over all that the worker is
-  futex_wake(thread->order, 1);
+void PoolThread::become(Worker* w) noexcept {
+  worker = w;
+  if (w->cpu >= 0 && std::exchange(cpu, w->cpu) != w->cpu) pin_this_thread(cpu);
 }
 
-void PoolState::wake_servers() noexcept {
-  idle.wake_all();
-  if (Parker* const caller = caller_parker.load(acquire)) caller->unpark();
+void PoolState::serve(Worker* worker) {
+  // Relaxed: hints, at worst a thread is made that is not needed. Acquire: pairs with start_thread and
+  // with rest().
+  PoolThread* t = num_resting_.load(relaxed) > 0 ? threads_.load(acquire) : nullptr;
+  for (; t != nullptr; t = t->next_made) {
+    std::uint32_t rests = PoolThread::kRests;
+    if (t->state.load(relaxed) != rests ||
+        !t->state.compare_exchange_strong(rests, PoolThread::kReserved, acquire, relaxed)) {
+      continue;
+    }
+    num_resting_.fetch_sub(1, relaxed);
+    t->worker = worker;
+    t->state.store(PoolThread::kServes, release);  // hands over all that the worker is
+    futex_wake(t->state, 1);
+    return;
+  }
+  start_thread(worker);
+}
+
+// Before it gives its worker away: whoever gets that may want this thread at once.
+void PoolState::rest(PoolThread& thread) noexcept {
+  std::uint32_t serves = PoolThread::kServes;
+  // Release: pairs with serve(), which writes what this thread has read. A failure means kStops.
+  if (thread.state.compare_exchange_strong(serves, PoolThread::kRests, release, relaxed)) {
+    num_resting_.fetch_add(1, relaxed);  // relaxed: a hint
+  }
+}
+
+Claim* PoolState::take_claim() noexcept {
+  Claim* const claim = claims.any() ? claims.take() : nullptr;
+  // Others may have looked while we had them all.
+  if (claim != nullptr && claims.any()) notify();
+  return claim;
 }
 
 void PoolState::stop_threads() noexcept {
@@ -125,8 +147,8 @@ void PoolState::stop_threads() noexcept {
   PoolThread* thread = threads_.exchange(nullptr, acquire);  // acquire: pairs with start_thread
   while (thread != nullptr) {
     const std::unique_ptr<PoolThread> ended(std::exchange(thread, thread->next_made));
-    if (ended->order.exchange(PoolThread::kStop, release) == PoolThread::kRest) {
-      futex_wake(ended->order, 1);
+    if (ended->state.exchange(PoolThread::kStops, release) == PoolThread::kRests) {
+      futex_wake(ended->state, 1);
     }
     ended->thread.join();
   }
@@ -184,7 +206,7 @@ void PoolState::notify() noexcept {
 }
 
 bool PoolState::work_visible() const noexcept {
-  if (!injected.empty()) return true;
+  if (!injected.empty() || claims.any(seq_cst)) return true;
   for (const auto& worker : workers) {
     if (worker->queue.size() != 0) return true;
   }

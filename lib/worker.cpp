@@ -96,11 +96,12 @@ bool Worker::run_child_slowly(TaskNode* child, AwaitedBase& awaiter) {
   Scope* const inner = child->scope;
   enter(inner);
   const bool ended = run_nested(child, awaiter);
+  Worker* const w = current_worker;
   if (ended) {
-    Scope::add_one(inner->counters(index).inlined);
+    Scope::add_one(inner->counters(w->index).inlined);
     if (inner != outer) inner->leave();
   }
-  enter(outer);
+  w->enter(outer);
   return ended;
 }
 
@@ -117,7 +118,7 @@ void Worker::run_above(TaskNode* node) {
   enter(inner);
   node->handle().resume();
   if (inner != outer) inner->leave();
-  enter(outer);
+  current_worker->enter(outer);
 }
 
 void Worker::before_park(TaskNode* frame) noexcept {
@@ -194,7 +195,6 @@ void Worker::make_ready(TaskNode* node) noexcept {
 }
 
 void finish(TaskNode* node) noexcept {
-  Worker* const w = current_worker;
   Scope* const scope = node->scope;
   const bool spawned = node->spawned;
   const bool failed = node->outcome == Outcome::kException;
@@ -208,13 +208,14 @@ void finish(TaskNode* node) noexcept {
   } else if (!waiter.none()) {
     TaskNode* const frame = waiter.frame();
     unlist(frame);
-    if (&frame->scope->pool == &w->pool) {
+    if (Worker* const w = current_worker; &frame->scope->pool == &w->pool) {
       w->next = frame;
     } else {
       frame->scope->pool.inject(frame);
     }
   }
   if (spawned) {
+    Worker* const w = current_worker;  // only now: destructors of the frame's parameters may block
     w->count_executed();
     Scope::add_one(scope->counters(w->index).ended);  // last: who waits for the scope may go on
   }
@@ -246,15 +247,18 @@ void Worker::leave_scope() noexcept {
   left->leave();
 }
 
-void Worker::run(TaskNode* node) noexcept {
+Worker* Worker::run(TaskNode* node) noexcept {
+  Worker* w = this;
   do {
-    if (node->scope != scope) {
-      leave_scope();
-      enter(node->scope);
+    if (node->scope != w->scope) {
+      w->leave_scope();
+      w->enter(node->scope);
     }
     node->handle().resume();
-    node = std::exchange(next, nullptr);
+    w = current_worker;
+    node = std::exchange(w->next, nullptr);
   } while (node != nullptr);
+  return w;
 }
 
 TaskNode* Worker::steal_from(Worker& victim, bool leapfrog) noexcept {
@@ -351,7 +355,12 @@ TaskNode* Worker::next_in_line(std::uint32_t turn) noexcept {
 }
 
 bool Worker::out_of_service() const noexcept {
-  return claims.any() || pool.stopping.load(acquire);  // acquire: pairs with stop_threads
+  return pool.claims.any() || not_needed() || pool.stopping.load(acquire);  // pairs with stop_threads
+}
+
+// The caller's worker has a thread of the pool only while an outside thread is blocked as a worker.
+bool Worker::not_needed() const noexcept {
+  return index == 0 && pool.has_caller && pool.guests.load(relaxed) == 0;  // relaxed: soon is enough
 }
 
 TaskNode* Worker::find_work() {
@@ -408,28 +417,35 @@ WorkerMetrics Worker::snapshot() const noexcept {
   return m;
 }
 
-void Worker::loop(PoolThread* self) {
-  current_worker = this;
-  start_on_this_thread();
+void Worker::loop(PoolThread& self) {
+  Worker* w = self.worker;
+  PoolState& pool = w->pool;
+  self.become(w);
+  current_worker = w;
+  w->start_on_this_thread();
   for (std::uint32_t turn = 1;; ++turn) {
-    if (next == nullptr && claims.any()) {  // what is next goes before: the claimer would overwrite it
-      stop_on_this_thread();
-      current_worker = nullptr;
-      if (self != nullptr) resting.push(*self);
-      return claims.grant_one();
+    if (w->next == nullptr) {  // what is next goes before: the claimer would overwrite it
+      Claim* const claim = pool.take_claim();
+      if (claim != nullptr || w->not_needed()) {
+        w->stop_on_this_thread();
+        current_worker = nullptr;
+        pool.rest(self);
+        if (claim != nullptr) return claim->grant(w);
+        return pool.caller_seat.leave();
+      }
     }
-    // The caller's worker has a thread of the pool only as long as some thread will claim it.
-    if (blocked_threads == 0 && index == 0 && pool.has_caller) {
-      if (self != nullptr) resting.push(*self);
-      return pool.leave_caller(this);
+    TaskNode* node = w->next_in_line(turn);
+    if (node == nullptr) node = w->find_work();
+    if (node != nullptr) {
+      w = w->run(node);
+      if (w != self.worker) [[unlikely]] self.become(w);
+    } else if (pool.stopping.load(acquire)) {  // pairs with stop_threads
+      break;
     }
-    TaskNode* node = next_in_line(turn);
-    if (node == nullptr) node = find_work();
-    if (node == nullptr && !claims.any()) break;
-    if (node != nullptr) run(node);
   }
-  stop_on_this_thread();
+  w->stop_on_this_thread();
   current_worker = nullptr;
+  pool.rest(self);
 }
 
 }  // namespace weft::detail

@@ -5,6 +5,7 @@
 // the claimer's task then ended and put another frame into `next`: the first was lost, and with it
 // the program.
 
+#include <weft/detail/pool_state.hpp>
 #include <weft/weft.hpp>
 
 #include <utility>
@@ -53,7 +54,7 @@ BOOST_AUTO_TEST_CASE(next_frame_lost_at_claim) {
   };
   auto blocker = [&]() -> Task<int> {
     go.raise();
-    weft::test::wait_until([] { return weft::detail::current_worker->claims.any(); });
+    weft::test::wait_until([] { return weft::detail::current_worker->pool.claims.any(); });
     Flowvar<int> child = weft::spawn(deep(kDepth));
     co_return weft::sync(std::move(child));
   };

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include <weft/detail/pool_state.hpp>
 #include <weft/weft.hpp>
 
 #include <dlfcn.h>
@@ -65,7 +66,7 @@ BOOST_AUTO_TEST_CASE(blocking_without_another_thread) {
   const int second = pool.run([&] {
     blocking.wait();
     go.raise();
-    weft::test::wait_until([] { return weft::detail::current_worker->claims.any(); });
+    weft::test::wait_until([] { return weft::detail::current_worker->pool.claims.any(); });
     return 1 + weft::sync(std::move(first));
   });
   BOOST_TEST(second == 2);

@@ -8,7 +8,6 @@
 
 #include "weft/detail/atomic.hpp"
 #include "weft/detail/parker.hpp"
-#include "weft/detail/pool_threads.hpp"
 
 namespace weft::detail {
 
@@ -40,19 +39,15 @@ class CallerSeat {
 
   /// \return true if the seat was free: it is the caller's now, with all that belongs to it.
   bool try_take() noexcept {
-    // Acquires what leave() handed over. Seq_cst: a candidate lists itself and then tries, as a
-    // claimer claims and then tries; who leaves frees the seat and then looks for both. So one of
-    // them sees the other (store buffering).
+    // Acquires what leave() handed over. Seq_cst: a candidate lists itself and then tries, who
+    // leaves frees the seat and then looks at the list; one of them sees the other (store buffering).
     return !taken_.exchange(true, seq_cst);
   }
 
-  /// Gives the seat to one who claims its worker, or leaves it free and wakes a candidate.
-  void leave(Claims& claims) noexcept {
-    do {
-      if (claims.any()) return claims.grant_one();
-      taken_.store(false, seq_cst);
-      if (!claims.any(seq_cst)) return call_next();
-    } while (try_take());  // otherwise whoever has it grants the claim
+  /// Leaves the seat free, and wakes a candidate.
+  void leave() noexcept {
+    taken_.store(false, seq_cst);  // see try_take
+    call_next();
   }
 
   /// From its construction to its destruction the calling thread wants the seat: it tries for it

@@ -41,12 +41,13 @@ struct PoolState {
   void inject(TaskNode* node) noexcept;
 
   /// Blocks an outside thread until `done`; it becomes the caller's worker if that is free.
-  /// Whoever makes `done` true unparks `parker`.
+  /// Whoever makes `done` true unparks the thread.
   void wait_outside(bool (*done)(const void*), const void* argument);
   /// Becomes the caller's worker if it is free. \return it, or nullptr.
   Worker* try_enter_caller() noexcept;
-  void leave_caller(Worker* caller) noexcept;
-  /// \return true: done, and left; false: there is no caller, or somebody claimed the worker.
+  /// The same thread, as whatever worker it is by now, goes.
+  void leave_caller(Worker* w) noexcept;
+  /// \return false: there is no caller, or it had to give the worker away, and has to wait.
   bool work_as_caller(Worker* caller, bool (*done)(const void*), const void* argument);
 
   /// Blocks until `scope` is quiet.
@@ -67,8 +68,9 @@ struct PoolState {
   void add_scope_counts(std::size_t worker, WorkerMetrics& to) const noexcept;
   /// Has a thread at rest, or a new one, serve `worker`. \throws std::system_error
   void serve(Worker* worker);
-  /// After a claim: its server may sleep.
-  void wake_servers() noexcept;
+  void rest(PoolThread& thread) noexcept;
+  /// For whoever serves a worker, between two tasks. \return a claim to grant, or nullptr.
+  Claim* take_claim() noexcept;
 
   Threadpool& self;
   const bool has_caller;  ///< worker 0 is whichever outside thread waits
@@ -79,7 +81,9 @@ struct PoolState {
 
   Visits visits;
   CallerSeat caller_seat;
-  Atomic<Parker*> caller_parker{nullptr};  ///< of whoever holds it
+  Atomic<Parker*> caller_parker{nullptr};  ///< of the outside thread that has it
+  Atomic<int> guests{0};                   ///< outside threads that are a worker, or blocked as one
+  Claims claims;
 
   ClosingGate closing;           ///< outside spawns are refused
   Atomic<bool> stopping{false};  ///< workers leave their loops
@@ -97,6 +101,7 @@ struct PoolState {
   Atomic<Scope*> all_scopes_{nullptr};
   Atomic<Scope*> next_look_{nullptr};  ///< where to look for one that is not in use
   Atomic<PoolThread*> threads_{nullptr};  ///< all that were ever started
+  Atomic<int> num_resting_{0};            ///< a hint: about so many of them rest
   std::unique_ptr<Watchdog> watchdog_;
 };
 

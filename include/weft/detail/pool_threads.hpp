@@ -6,7 +6,7 @@
 ///
 /// A worker is a place at the table, not a thread. A thread whose task blocks in a `sync` gets up:
 /// another thread, one at rest or a new one, serves its worker meanwhile. Once what it waited for
-/// is there, it claims the place again, and whoever sits there gives it up between two tasks. So
+/// is there, it claims a place, any place, and whoever is first between two tasks gives up his. So
 /// exactly one thread serves each worker, nothing is ever run on top of a blocked stack, and what
 /// is able to go on does, however many tasks are blocked.
 
@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "weft/detail/atomic.hpp"
+#include "weft/detail/config.hpp"
 #include "weft/detail/futex.hpp"
 #include "weft/detail/parker.hpp"
 
@@ -21,75 +22,72 @@ namespace weft::detail {
 
 struct Worker;
 
-/// A thread that wants to serve its worker again.
+/// A thread that wants to go on, and needs a worker for that.
 struct Claim {
   Plain<Parker*> thread = nullptr;
   Plain<Claim*> next = nullptr;
+  Plain<Worker*> worker = nullptr;  ///< with `granted`
   Atomic<bool> granted{false};
+
+  /// Gives it `with`, which the caller must not touch afterwards.
+  void grant(Worker* with) noexcept {
+    Parker* const immortal = thread;  // unlike the claim
+    worker = with;
+    granted.store(true, release);  // hands over all of the worker's plain members
+    immortal->unpark();
+  }
 };
 
-/// Those who claim one worker. Any thread pushes; only the thread that serves the worker pops, so
-/// that the popped head cannot come back in between: no ABA.
-class Claims {
+/// The claims to any worker of one pool. Taken all at once and put back but for one: no ABA.
+class alignas(kCacheLine) Claims {
  public:
-  /// Relaxed: looked at between tasks; before it sleeps, the server looks after a full fence.
+  /// Relaxed: for a look between tasks. Before it sleeps, a worker looks with seq_cst: see push.
   bool any(decltype(relaxed) order = relaxed) const noexcept {
     return head_.load(order) != nullptr;
   }
 
-  void push(Claim& claim) noexcept {
-    Claim* head = head_.load(relaxed);  // relaxed: a guess for the exchange
-    do {
-      claim.next = head;
-      // Publishes the claim. Seq_cst: see CallerSeat::try_take.
-    } while (!head_.compare_exchange_weak(head, &claim, seq_cst, relaxed));
-  }
+  void push(Claim& claim) noexcept { push(&claim, &claim); }
 
-  /// Gives the worker away; the caller must not touch it afterwards. Precondition: any().
-  void grant_one() noexcept {
-    Claim* head = head_.load(acquire);  // acquire: pairs with push
-    while (!head_.compare_exchange_weak(head, head->next, acq_rel, acquire)) {
+  /// Whoever serves a worker. \return nullptr: others were faster, or have them for a moment;
+  /// if there are `any()` after a take, somebody else may have missed them for that.
+  Claim* take() noexcept {
+    Claim* const taken = head_.exchange(nullptr, acquire);  // pairs with push
+    if (taken == nullptr) return nullptr;
+    if (Claim* const rest = taken->next) {
+      Claim* last = rest;
+      while (last->next != nullptr) last = last->next;
+      push(rest, last);
     }
-    Parker* const thread = head->thread;     // immortal, unlike the claim
-    head->granted.store(true, release);      // hands over all of the worker's plain members
-    thread->unpark();
+    return taken;
   }
 
  private:
+  void push(Claim* first, Claim* last) noexcept {
+    Claim* head = head_.load(relaxed);  // relaxed: a guess for the exchange
+    do {
+      last->next = head;
+      // Seq_cst: publishes the claim, and stands before the caller's look at who sleeps.
+    } while (!head_.compare_exchange_weak(head, first, seq_cst, relaxed));
+  }
+
   Atomic<Claim*> head_{nullptr};
 };
 
-/// One thread of a pool: serves a worker, or rests until told to.
+/// One thread of a pool: serves a worker, or rests until it is told to.
 struct PoolThread {
-  static constexpr std::uint32_t kRest = 0;
-  static constexpr std::uint32_t kServe = 1;
-  static constexpr std::uint32_t kStop = 2;
+  static constexpr std::uint32_t kRests = 0;
+  static constexpr std::uint32_t kReserved = 1;  ///< somebody is about to tell it
+  static constexpr std::uint32_t kServes = 2;
+  static constexpr std::uint32_t kStops = 3;
 
-  Atomic<std::uint32_t> order{kRest};  ///< the futex it rests on
-  Worker* worker = nullptr;            ///< with kServe
-  PoolThread* next_resting = nullptr;
+  Atomic<std::uint32_t> state{kServes};  ///< the futex it rests on
+  Worker* worker = nullptr;              ///< with kServes
+  int cpu = -1;                          ///< to which it is pinned, if at all
   PoolThread* next_made = nullptr;
   std::thread thread;
-};
 
-/// The threads at rest that served one worker last. Whoever serves the worker pushes (itself, before
-/// it gives the worker away) and pops (its relief, before it blocks): a popped head cannot come back
-/// in between, so there is no ABA. A worker never has more threads than it had tasks blocked at once,
-/// and one.
-class RestingThreads {
- public:
-  void push(PoolThread& thread) noexcept {
-    thread.next_resting = head_;
-    head_ = &thread;
-  }
-  PoolThread* pop() noexcept {
-    PoolThread* const thread = head_;
-    if (thread != nullptr) head_ = thread->next_resting;
-    return thread;
-  }
-
- private:
-  PoolThread* head_ = nullptr;
+  /// The thread itself: it serves `w` from here on, and moves to that worker's CPU.
+  void become(Worker* w) noexcept;
 };
 
 }  // namespace weft::detail

@@ -23,6 +23,14 @@ struct ParkedFrames;
 /// What a worker is doing, for the watchdog.
 enum class Activity : std::uint32_t { kAbsent, kRunning, kSearching, kSleeping };
 
+struct Worker;
+
+/// The worker that this thread is, or nullptr. Initial-exec: one instruction to read. Reading it
+/// afresh is the caller's duty, after every suspension point (a frame may resume elsewhere) and
+/// wherever user code ran (a thread that blocked there may have come back as another worker).
+extern WEFT_API constinit thread_local Worker* current_worker
+    __attribute__((tls_model("initial-exec")));
+
 /// The state that one thread of a pool owns. All members but the atomics are the owner's alone.
 struct alignas(kCacheLine) Worker {
   Worker(PoolState& owner, std::uint32_t own_index);
@@ -46,9 +54,6 @@ struct alignas(kCacheLine) Worker {
   const bool full_fences;            ///< no membarrier here: the light side is a full fence
   ParkedFrames* parked = nullptr;    ///< set if a watchdog wants to know
 
-  Claims claims;             ///< threads that blocked while they served us, and may go on
-  RestingThreads resting;    ///< our relief when we block
-  int blocked_threads = 0;   ///< those, and the ones that may not yet
   Scope* scopes_at_rest = nullptr;  ///< for our next sync_scope, by next_free
   int num_scopes_at_rest = 0;
 
@@ -92,7 +97,7 @@ struct alignas(kCacheLine) Worker {
   WEFT_INLINE bool run_call(TaskNode* callee, AwaitedBase& awaiter) {
     Scope* const outer = scope;
     if (run_nested(callee, awaiter)) [[likely]] return true;
-    enter(outer);
+    current_worker->enter(outer);
     awaiter.started = true;
     return false;
   }
@@ -105,10 +110,10 @@ struct alignas(kCacheLine) Worker {
       return run_child_slowly(child, awaiter);
     }
     if (run_nested(child, awaiter)) [[likely]] {
-      Scope::add_one(counters->inlined);
+      Scope::add_one(current_worker->counters->inlined);
       return true;
     }
-    enter(outer);
+    current_worker->enter(outer);
     return false;
   }
 
@@ -134,21 +139,25 @@ struct alignas(kCacheLine) Worker {
 
   void count_executed() noexcept { count(executed); }
 
-  /// Serves until the pool stops, or somebody claims the worker.
-  /// `self` goes to rest then, if it is a thread of the pool.
-  void loop(PoolThread* self);
-  /// Runs what there is until `done(argument)`: the outside thread that waits.
-  /// \return false: somebody claimed the worker, and the thread serves it no more.
-  bool run_as_caller_until(bool (*done)(const void*), const void* argument);
-  /// Blocks the calling thread, which serves this worker, while another thread serves it. Whoever
-  /// makes `done` true unparks the calling thread.
+  /// What a thread of the pool does: serves its worker, or what it comes back as from a task that
+  /// blocked, until the pool stops or the thread has given up its worker and is at rest.
+  static void loop(PoolThread& self);
+  /// Serves the caller's worker until `done(argument)`: the outside thread that waits.
+  /// \return the worker it is in the end, or nullptr if somebody claimed that.
+  Worker* run_as_caller_until(bool (*done)(const void*), const void* argument);
+  /// Blocks the calling thread, which serves this worker, while another thread serves it. It comes
+  /// back as any worker of the pool. Whoever makes `done` true unparks the calling thread.
   void block_until(bool (*done)(const void*), const void* argument);
+  /// The last resort where no more threads are to be had: on top of a blocked task's stack.
+  /// \return as run_as_caller_until
+  Worker* serve_on_own_stack(bool (*done)(const void*), const void* argument);
   void start_on_this_thread() noexcept;
   void stop_on_this_thread() noexcept;
   WorkerMetrics snapshot() const noexcept;
 
   /// Resumes `node` at the bottom of the stack, and whatever became ready through it.
-  void run(TaskNode* node) noexcept;
+  /// \return the worker that this thread is then
+  Worker* run(TaskNode* node) noexcept;
   /// Makes a suspended frame or a task runnable, on whatever pool it belongs to.
   void make_ready(TaskNode* node) noexcept;
 
@@ -158,7 +167,7 @@ struct alignas(kCacheLine) Worker {
   static void relax() noexcept;  // a few hundred nanoseconds
   TaskNode* find_work();
   bool out_of_service() const noexcept;
-  bool serve_on_own_stack(bool (*done)(const void*), const void* argument);
+  bool not_needed() const noexcept;
   TaskNode* try_take() noexcept;
   TaskNode* next_in_line(std::uint32_t turn) noexcept;
   TaskNode* steal_from(Worker& victim, bool leapfrog) noexcept;
@@ -176,11 +185,6 @@ struct alignas(kCacheLine) Worker {
     counter.store(counter.load(relaxed) + 1, relaxed);
   }
 };
-
-/// The worker that this thread is, or nullptr. Initial-exec: one instruction to read. Reading it
-/// afresh after every suspension point is the caller's duty: a frame may resume elsewhere.
-extern WEFT_API constinit thread_local Worker* current_worker
-    __attribute__((tls_model("initial-exec")));
 
 /// The end of a task that did not run nested in its awaiter: publishes the result, and resumes,
 /// wakes or destroys as the state word says. The frame is suspended at its final point.
