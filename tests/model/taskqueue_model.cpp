@@ -89,8 +89,7 @@ struct Buried : QueueModel<Buried<kFences>, 3, 4, kFences> {
   }
 };
 
-// The owner opens its queue as well, takes back what nobody took, and uses the same slots again: a
-// thief that has slept through that must not get an old node for a new one.
+// The owner opens its queue as well, takes back what nobody took, and uses the same slots again.
 struct TakenBack : QueueModel<TakenBack, 3, 4, Fences::kAsymmetric> {
   void thread(unsigned index) {
     if (index != 0) return this->steal(index, 2);
@@ -104,6 +103,21 @@ struct TakenBack : QueueModel<TakenBack, 3, 4, Fences::kAsymmetric> {
     pop();
     push(3);
     pop();
+  }
+};
+
+// The same, such that the front might come to look as before: a thief that has slept meanwhile must
+// not get an old node for a new one.
+struct SlotsAgain : QueueModel<SlotsAgain, 2, 6, Fences::kAsymmetric> {
+  void thread(unsigned index) {
+    if (index != 0) return this->steal(index, 1);
+    for (int round = 0; round < 2; ++round) {
+      for (int i = 0; i < 3; ++i) push(3 * round + i);
+      queue->share();
+      if (round == 0) {
+        for (int i = 0; i < 3; ++i) pop();
+      }
+    }
   }
 };
 
@@ -150,7 +164,7 @@ int main() {
   using namespace weft::detail::model;
   constexpr auto kAsymmetric = Fences::kAsymmetric, kFull = Fences::kFull;
   const bool good = run<LastElement<kAsymmetric>>(300'000, 2) && run<Growth<kAsymmetric>>(300'000) &&
-                    run<Buried<kAsymmetric>>(300'000) && run<TakenBack>(300'000) &&
+                    run<Buried<kAsymmetric>>(300'000) && run<TakenBack>(300'000) && run<SlotsAgain>(100'000, 2) &&
                     run<Public>(300'000) && run<LongTask>(100'000) &&
                     run<LastElement<kFull>>(200'000) && run<Growth<kFull>>(200'000) &&
                     run<Buried<kFull>>(200'000);
