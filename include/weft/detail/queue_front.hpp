@@ -50,11 +50,10 @@ class Front {
   /// Thieves may take something now.
   constexpr bool something_public() const noexcept { return !opening() && count() != 0; }
 
-  /// Open, and the node at `index` and all newer ones are the owner's. The owner's fast path: a
-  /// shift, a subtraction and a test of the sign.
-  constexpr bool is_private(std::int64_t index) const noexcept {
-    return static_cast<std::int64_t>(
-               word_ - (static_cast<std::uint64_t>(index + 1) << kSplitShift)) < 0;
+  /// Open, and the node below index `end` and all newer ones are the owner's. The owner's fast path:
+  /// a shift, a subtraction and a test of the sign.
+  constexpr bool is_private_below(std::int64_t end) const noexcept {
+    return static_cast<std::int64_t>(word_ - (static_cast<std::uint64_t>(end) << kSplitShift)) < 0;
   }
   /// How many nodes lie in [top, bottom). Negative if `bottom` is below top.
   constexpr std::int64_t queued(std::int64_t bottom) const noexcept {

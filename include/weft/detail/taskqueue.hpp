@@ -62,15 +62,16 @@ class Taskqueue {
 
   /// Owner only. \return the newest node, or nullptr.
   T* pop() noexcept {
-    const std::int64_t newest = bottom_.load(relaxed) - 1;  // relaxed: only we write it
-    return take_from(newest) ? slot(newest).load(relaxed) : nullptr;  // relaxed: likewise
+    const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
+    if (!take_from(bottom - 1, bottom)) return nullptr;
+    return slot(bottom - 1).load(relaxed);  // relaxed: likewise
   }
 
   /// Owner only. Pops `node` if it is the newest one. \return whether it did.
   bool pop_if(const T* node) noexcept {
-    const std::int64_t newest = bottom_.load(relaxed) - 1;  // relaxed: only we write it
+    const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
     // The slot of an empty queue may be a relic that says yes; then there is nothing to take.
-    return slot(newest).load(relaxed) == node && take_from(newest);
+    return slot(bottom - 1).load(relaxed) == node && take_from(bottom - 1, bottom);
   }
 
   /// Owner only. Takes `node` from below at most `kSearchDepth` newer ones, which are turned
@@ -83,7 +84,7 @@ class Taskqueue {
     if (depth > kSearchDepth) depth = kSearchDepth;
     std::int64_t at = bottom - 1;
     while (at >= bottom - depth && slot(at).load(relaxed) != node) --at;
-    if (at < bottom - depth || !take_from(at)) return false;
+    if (at < bottom - depth || !take_from(at, bottom)) return false;
     // All from `at` on is ours now, and out of sight.
     for (std::int64_t i = at + 1, j = bottom - 1; i < j; ++i, --j) {
       T* const older = slot(i).load(relaxed);
@@ -175,27 +176,23 @@ class Taskqueue {
     return half < Front::kMaxCount ? half : Front::kMaxCount;
   }
 
-  /// Owner only. Lowers the bottom to `index`, and with it takes all nodes from there on, if the
+  /// Owner only. Lowers the bottom from `bottom` to `index`, and with it takes all nodes from there on, if the
   /// one at `index` is still there. \return false: a thief has it, and the bottom is as before.
-  WEFT_INLINE bool take_from(std::int64_t index) noexcept {
-    const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
+  WEFT_INLINE bool take_from(std::int64_t index, std::int64_t bottom) noexcept {
     // Release: whoever reads this bottom must see the nodes below it.
     bottom_.store(index, release);
     light_fence();  // pairs with the heavy one in open()
     const Front front(front_.load(relaxed));  // relaxed: what is private is all ours
-    if (front.is_private(index)) [[likely]] return true;
-    return take_from_slowly(index, bottom, front.word());
+    if (front.is_private_below(index + 1)) [[likely]] return true;
+    return take_from_slowly(index, bottom);
   }
 
-  WEFT_NOINLINE bool take_from_slowly(std::int64_t index, std::int64_t bottom,
-                                      std::uint64_t word) noexcept {
-    if (full_fences_) {
-      full_fence();  // pairs with the one in open(); both stand between two accesses
-      word = front_.load(relaxed);  // relaxed: as in take_from()
-    }
+  WEFT_NOINLINE bool take_from_slowly(std::int64_t index, std::int64_t bottom) noexcept {
+    if (full_fences_) full_fence();  // pairs with the one in steal_fenced(): between two accesses
+    std::uint64_t word = front_.load(relaxed);  // relaxed: as in take_from()
     for (;;) {
       const Front front(word);
-      if (front.is_private(index)) return true;
+      if (front.is_private_below(index + 1)) return true;
       const std::int64_t above_top = front.queued(index);
       if (full_fences_ && above_top > 0) return true;
       if (above_top < 0) {
