@@ -142,7 +142,7 @@ bool Worker::park(TaskNode* frame, TaskNode* awaited) noexcept {
 void Worker::note_thief(std::uint32_t thief) noexcept {
   // The thief of another pool's task is a number without meaning here, and that pool may be gone:
   // as a hint it does no harm where it is in range.
-  if (thief < pool.workers.size()) leapfrog_victim = thief;
+  if (thief - 1 < pool.workers.size()) leapfrog_victim = thief - 1;
 }
 
 void Worker::call_from_loop(TaskNode* frame, TaskNode* callee) noexcept {
@@ -260,7 +260,7 @@ TaskNode* Worker::steal_from(Worker& victim, bool leapfrog, bool open) noexcept 
         open ? victim.queue.steal(node, index) : victim.queue.steal_public(node);
     if (outcome == Taskqueue<TaskNode>::Steal::kEmpty) return nullptr;
     if (outcome == Taskqueue<TaskNode>::Steal::kLost) continue;
-    node->thief.store(index, relaxed);  // relaxed: a hint for whoever awaits it
+    node->thief.store(index + 1, relaxed);  // relaxed: a hint for whoever awaits it
     count(steals);
     if (leapfrog) count(leapfrogs);
     const std::uint64_t done = executed.load(relaxed);
@@ -271,7 +271,7 @@ TaskNode* Worker::steal_from(Worker& victim, bool leapfrog, bool open) noexcept 
       bool any = false;
       for (TaskNode* extra = nullptr; more > 0; --more) {
         if (victim.queue.steal_public(extra) != Taskqueue<TaskNode>::Steal::kGot) break;
-        extra->thief.store(index, relaxed);  // relaxed: as above
+        extra->thief.store(index + 1, relaxed);  // relaxed: as above
         keep(extra);
         any = true;
       }
