@@ -70,6 +70,7 @@ class ForeignAwait {
   template <class P>
   auto await_suspend(std::coroutine_handle<P> frame) {
     Messenger messenger = Messenger::to(&frame.promise());
+    frame.promise().before_suspend();
     before_foreign_park(&frame.promise());
     // From the call on, the frame and so *this may be gone: only locals are touched.
     using Result = decltype(awaiter_.await_suspend(messenger.handle));
