@@ -23,6 +23,9 @@ namespace weft::detail {
 /// owner's, who takes it with a store and a load and no fence between. A thief that finds nothing
 /// public asks for it; if the owner does not pass by in time, the thief moves the split itself,
 /// which costs a heavy fence: nothing is ever hidden for long.
+///
+/// `kPatience`: how long a thief waits for the owner's answer, in pauses: about as long as a heavy
+/// fence takes.
 template <class T, std::size_t kInitialCapacity = 256, int kPatience = 2000>
 class Taskqueue {
   static_assert((kInitialCapacity & (kInitialCapacity - 1)) == 0);
@@ -225,7 +228,9 @@ class Taskqueue {
       // Relaxed: says nothing but itself; the heavy fence sees to its order.
       if (!front_.compare_exchange_strong(word, asked.word(), relaxed, relaxed)) return Steal::kLost;
     }
-    for (int i = 0; i < kPatience; ++i) {
+    // Longer with another thief, who may be at the fence; else two could take over from each other
+    // for ever.
+    for (int i = front.opening() ? 8 * kPatience : kPatience; i > 0; --i) {
       if (front_.load(relaxed) != asked.word()) return Steal::kLost;  // relaxed: we start again
       spin_pause();
     }
