@@ -16,8 +16,8 @@ namespace weft::detail {
 /// or that thief has set a split. The split then stands far beyond any bottom, so that the owner's
 /// one comparison, which has to be made anyway, stops at it.
 ///
-/// Fenced: for want of membarrier(2) the queue stays as if opening for ever. There is no split then,
-/// and all nodes are anybody's who keeps to the deque of Chase and Lev.
+/// Fenced: for want of membarrier(2) the queue stays as if opening for ever. There is no split
+/// then, and all nodes are anybody's who keeps to the deque of Chase and Lev.
 ///
 /// Bits: split (24 to 63), number of public nodes (15 to 23), the thief that asks (0 to 14).
 /// Indices are modulo 2^40 and compared by their difference.
@@ -50,14 +50,15 @@ class Front {
   /// Thieves may take something now.
   constexpr bool something_public() const noexcept { return !opening() && count() != 0; }
 
-  /// Open, and the node below index `end` and all newer ones are the owner's. The owner's fast path:
-  /// a shift, a subtraction and a test of the sign.
+  /// Open, and the node below index `end` and all newer ones are the owner's. The owner's fast
+  /// path: a shift, a subtraction and a test of the sign.
   constexpr bool is_private_below(std::int64_t end) const noexcept {
     return static_cast<std::int64_t>(word_ - (static_cast<std::uint64_t>(end) << kSplitShift)) < 0;
   }
   /// How many nodes lie in [top, bottom). Negative if `bottom` is below top.
   constexpr std::int64_t queued(std::int64_t bottom) const noexcept {
-    std::uint64_t top = (word_ & ~(kOneSplit - 1)) - ((word_ & kCountMask) >> kCountShift << kSplitShift);
+    std::uint64_t top = (word_ & ~(kOneSplit - 1)) -
+                        ((word_ & kCountMask) >> kCountShift << kSplitShift);
     if (opening()) top -= kFar;
     return static_cast<std::int64_t>((static_cast<std::uint64_t>(bottom) << kSplitShift) - top) >>
            kSplitShift;

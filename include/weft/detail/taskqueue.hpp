@@ -2,52 +2,41 @@
 #pragma once
 
 /// \file
-/// The work-stealing deque of one worker. Invariants and orders: `docs/design/taskqueue.md`.
+/// The work-stealing deque of one worker, as its owner uses it. Invariants and orders:
+/// `docs/design/taskqueue.md`.
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "weft/detail/atomic.hpp"
 #include "weft/detail/config.hpp"
 #include "weft/detail/futex.hpp"
 #include "weft/detail/queue_front.hpp"
+#include "weft/detail/stealable.hpp"
 
 namespace weft::detail {
 
-/// A deque with the circular, growing array of Chase and Lev (SPAA 2005) and a split as in Lace (van
-/// Dijk and van de Pol, 2014), which thieves can move too.
+/// The owner's side of a deque with the circular, growing array of Chase and Lev (SPAA 2005) and a
+/// split as in Lace (van Dijk and van de Pol, 2014), which thieves can move too.
 ///
 /// The owner pushes and pops at the bottom, thieves steal at the top, all of pointers to `T`. What
-/// lies below the split is public: whoever takes it needs a compare-exchange. What lies above is the
-/// owner's, who takes it with a store and a load and no fence between. A thief that finds nothing
-/// public asks for it; if the owner does not pass by in time, the thief moves the split itself,
-/// which costs a heavy fence: nothing is ever hidden for long.
+/// lies below the split is public: whoever takes it needs a compare-exchange. What lies above is
+/// the owner's, who takes it with a store and a load and no fence between. A thief that finds
+/// nothing public asks for it; if the owner does not pass by in time, the thief moves the split
+/// itself, which costs a heavy fence: nothing is ever hidden for long.
 ///
 /// `kPatience`: how long a thief waits for the owner's answer, in pauses: about as long as a heavy
 /// fence takes.
 template <class T, std::size_t kInitialCapacity = 256, int kPatience = 2000>
-class Taskqueue {
+class Taskqueue : public Stealable<T, kPatience> {
   static_assert((kInitialCapacity & (kInitialCapacity - 1)) == 0);
 
  public:
   /// `full_fences`: there is no heavy fence, so each pop has one of its own.
-  explicit Taskqueue(bool full_fences = !asymmetric_fences()) : full_fences_(full_fences) {
-    front_.store((full_fences ? Front::fenced() : Front::open(0, 0)).word(), relaxed);
-    bottom_.store(0, relaxed);
-    auto* const buffer = new Buffer(kInitialCapacity, nullptr);
-    buffer_.store(buffer, relaxed);
-    use(buffer, 0);
+  explicit Taskqueue(bool full_fences = !asymmetric_fences())
+      : Stealable<T, kPatience>(kInitialCapacity, full_fences) {
+    use(buffer_.load(relaxed), 0);  // relaxed: only we write it
   }
-  ~Taskqueue() {
-    for (Buffer* b = buffer_.load(relaxed); b != nullptr;) {
-      Buffer* older = b->older;
-      delete b;
-      b = older;
-    }
-  }
-  Taskqueue(const Taskqueue&) = delete;
-  Taskqueue& operator=(const Taskqueue&) = delete;
 
   /// Owner only. Makes sure that there is room for one more node.
   /// \throws std::bad_alloc if there is none to be had; the queue is then unchanged
@@ -97,7 +86,9 @@ class Taskqueue {
     // take_from() left the bottom at `at`, or one higher: then that index is used up.
     std::int64_t to = bottom_.load(relaxed);
     if (to == at) {
-      for (std::int64_t i = at + 1; i < bottom; ++i) slot(to++).store(slot(i).load(relaxed), relaxed);
+      for (std::int64_t i = at + 1; i < bottom; ++i) {
+        slot(to++).store(slot(i).load(relaxed), relaxed);  // relaxed: likewise
+      }
     } else {
       to = bottom;
     }
@@ -122,64 +113,22 @@ class Taskqueue {
     }
   }
 
-  enum class Steal { kGot, kEmpty, kLost };
-
-  /// Any thread. Takes the oldest node. kLost: somebody else was faster, there may be more.
-  /// `thief`: no two threads may use the same number at the same time.
-  Steal steal(T*& node, std::uint32_t thief) noexcept {
-    const Steal outcome = steal_public(node);
-    return outcome == Steal::kEmpty && !full_fences_ ? open(node, thief) : outcome;
-  }
-
-  /// Any thread. The same, of what is public.
-  Steal steal_public(T*& node) noexcept {
-    // Acquire: pairs with whoever made the nodes public, and so, through him, with push().
-    std::uint64_t word = front_.load(acquire);
-    const Front front(word);
-    if (!front.something_public()) return full_fences_ ? steal_fenced(node, front) : Steal::kEmpty;
-    // Acquire: pairs with grow(), so that we see the copied slots.
-    node = buffer_.load(acquire)->slot(front.top()).load(relaxed);
-    // Release: the slot was read before it may be used again. Relaxed on failure: nothing taken.
-    return front_.compare_exchange_strong(word, front.without_oldest().word(), release, relaxed)
-               ? Steal::kGot
-               : Steal::kLost;
-  }
-
-  /// Any thread. A snapshot: by the time it is read it may be wrong.
-  std::int64_t size() const noexcept {
-    const Front front(front_.load(acquire));  // acquire: the front before the bottom, so that a
-    const std::int64_t queued = front.queued(bottom_.load(acquire));  // queue never looks emptier
-    return queued > 0 ? queued : 0;                                   // than it was
-  }
-
   static constexpr std::int64_t kSearchDepth = 64;
 
  private:
-  struct Buffer {
-    Buffer(std::size_t capacity, Buffer* older_buffer)
-        : mask(static_cast<std::int64_t>(capacity) - 1),
-          slots(new Atomic<T*>[capacity]),
-          older(older_buffer) {
-      for (std::size_t i = 0; i < capacity; ++i) slots[i].store(nullptr, relaxed);
-    }
-    Atomic<T*>& slot(std::int64_t i) const noexcept {
-      return slots[static_cast<std::size_t>(i & mask)];
-    }
-    const std::int64_t mask;
-    const std::unique_ptr<Atomic<T*>[]> slots;
-    Buffer* const older;  // thieves may still read it, so it is freed with the queue
-  };
+  using Base = Stealable<T, kPatience>;
+  using typename Base::Buffer;
+  using Base::bottom_;
+  using Base::buffer_;
+  using Base::front_;
+  using Base::full_fences_;
+  using Base::half;
 
   // For the owner, what buffer_ points to.
   Atomic<T*>& slot(std::int64_t i) const noexcept {
     return slots_[static_cast<std::size_t>(i & mask_)];
   }
-  static std::int64_t half(std::int64_t queued) noexcept {
-    const std::int64_t half = (queued + 1) / 2;
-    return half < Front::kMaxCount ? half : Front::kMaxCount;
-  }
-
-  /// Owner only. Lowers the bottom from `bottom` to `index`, and with it takes all nodes from there on, if the
+  /// Lowers the bottom from `bottom` to `index`, and with it takes all nodes from there on, if the
   /// one at `index` is still there. \return false: a thief has it, and the bottom is as before.
   WEFT_INLINE bool take_from(std::int64_t index, std::int64_t bottom) noexcept {
     // Release: whoever reads this bottom must see the nodes below it.
@@ -209,59 +158,10 @@ class Taskqueue {
                                           : Front::open(index - above_top, half(above_top));
       // Release: may publish nodes. Relaxed on failure: all that is ours we wrote ourselves.
       if (front_.compare_exchange_weak(word, left.word(), release, relaxed)) {
-        if (above_top == 0) bottom_.store(index + 1, release);
+        if (above_top == 0) bottom_.store(index + 1, release);  // release: as above
         return true;
       }
     }
-  }
-
-  /// A thief's way if nothing is public: asks the owner for something, and in the end takes it.
-  WEFT_NOINLINE Steal open(T*& node, std::uint32_t thief) noexcept {
-    const Front front(front_.load(acquire));  // acquire: before the bottom, as in size()
-    if (front.something_public()) return Steal::kLost;
-    Front asked = front;
-    if (!front.opening()) {
-      // Acquire: as in size().
-      if (front.queued(bottom_.load(acquire)) <= 0) return Steal::kEmpty;
-      asked = front.asked_by(thief);
-      std::uint64_t word = front.word();
-      // Relaxed: says nothing but itself; the heavy fence sees to its order.
-      if (!front_.compare_exchange_strong(word, asked.word(), relaxed, relaxed)) return Steal::kLost;
-    }
-    // Longer with another thief, who may be at the fence; else two could take over from each other
-    // for ever.
-    for (int i = front.opening() ? 8 * kPatience : kPatience; i > 0; --i) {
-      if (front_.load(relaxed) != asked.word()) return Steal::kLost;  // relaxed: we start again
-      spin_pause();
-    }
-    if (front.opening()) {  // somebody asked before us, and got stuck: from here on it is our turn
-      asked = front.taken_over_by(thief);
-      std::uint64_t word = front.word();
-      if (!front_.compare_exchange_strong(word, asked.word(), relaxed, relaxed)) return Steal::kLost;
-    }
-    // From here on each pop by which the owner takes a node either sees the question, or has
-    // lowered the bottom before we read it.
-    heavy_fence();
-    // Acquire: pairs with the owner's stores of the bottom, and so with push().
-    const std::int64_t queued = asked.queued(bottom_.load(acquire));
-    const std::int64_t top = asked.top();
-    node = buffer_.load(acquire)->slot(top).load(relaxed);  // acquire: as in steal()
-    const Front left = queued > 0 ? Front::open(top + 1, half(queued) - 1) : Front::open(top, 0);
-    std::uint64_t word = asked.word();
-    // Only we write this very word, so nothing has happened since we asked. Release: passes on what
-    // we acquired with the bottom.
-    if (!front_.compare_exchange_strong(word, left.word(), release, relaxed)) return Steal::kLost;
-    return queued > 0 ? Steal::kGot : Steal::kEmpty;
-  }
-
-  WEFT_NOINLINE Steal steal_fenced(T*& node, Front front) noexcept {
-    full_fence();  // pairs with the one in take_from_slowly()
-    if (front.queued(bottom_.load(acquire)) <= 0) return Steal::kEmpty;  // acquire: as in open()
-    node = buffer_.load(acquire)->slot(front.top()).load(relaxed);       // acquire: as in steal()
-    std::uint64_t word = front.word();
-    return front_.compare_exchange_strong(word, front.next().word(), release, relaxed)
-               ? Steal::kGot
-               : Steal::kLost;
   }
 
   void use(Buffer* buffer, std::int64_t top) noexcept {
@@ -284,13 +184,10 @@ class Taskqueue {
     use(bigger, top);
   }
 
-  alignas(kCacheLine) Atomic<std::uint64_t> front_;  // all: a Front
-  alignas(kCacheLine) Atomic<std::int64_t> bottom_;  // owner
-  Atomic<Buffer*> buffer_;                           // owner
-  Atomic<T*>* slots_;                                // owner: the buffer's
-  std::int64_t mask_;                                // owner: the buffer's
-  const bool full_fences_;
-  std::int64_t limit_;  // owner: bottom may not pass it; top at some time, plus the capacity
+  // These lie behind the base's, on the owner's line.
+  Atomic<T*>* slots_;  // the buffer's
+  std::int64_t mask_;  // the buffer's
+  std::int64_t limit_;  // bottom may not pass it; top at some time, plus the capacity
 };
 
 }  // namespace weft::detail

@@ -129,10 +129,11 @@ inline void futex_wake(Atomic<std::uint32_t>& word, int count, Where where = {})
   }
 }
 
-/// An asymmetric pair as P1202 has it. A light fence and a heavy one are ordered, in whichever order
-/// they come: what is sequenced before the first is visible after the second. Two light ones are
-/// not, and a light one that meets no heavy one orders nothing. So a light fence leaves a picture of
-/// what its thread has seen, which only heavy fences look at, and looks at what those have left.
+/// An asymmetric pair as P1202 has it. A light fence and a heavy one are ordered, in whichever
+/// order they come: what is sequenced before the first is visible after the second. Two light ones
+/// are not, and a light one that meets no heavy one orders nothing. So a light fence leaves a
+/// picture of what its thread has seen, which only heavy fences look at, and looks at what those
+/// have left.
 ///
 /// That is less than membarrier(2) does, which stops each thread wherever it is, and just what is
 /// left of that when the compiler may move everything but across a light fence.
