@@ -34,7 +34,7 @@ void queue_push_steal(benchmark::State& state) {
   for (auto _ : state) {
     queue.make_room();
     queue.push(&item);
-    benchmark::DoNotOptimize(queue.steal(stolen));
+    benchmark::DoNotOptimize(queue.steal(stolen, 0));
   }
 }
 BENCHMARK(queue_push_steal);
@@ -47,7 +47,7 @@ void queue_push_pop_contended(benchmark::State& state) {
   std::thread thief([&] {
     int* item = nullptr;
     while (!stop) {
-      if (queue.steal(item) == Queue::Steal::kGot) stolen.fetch_add(1, std::memory_order_relaxed);
+      if (queue.steal(item, 0) == Queue::Steal::kGot) stolen.fetch_add(1, std::memory_order_relaxed);
     }
   });
   int item = 0;

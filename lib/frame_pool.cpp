@@ -44,7 +44,7 @@ void* refill_frames(FrameList& list, std::size_t size_class) {
   if (list.batches != nullptr) {
     list.free = list.batches;
     list.batches = list.batches->next_batch;
-    list.count = length(list.free);
+    list.room = 2 * kFrameBatch - length(list.free);
   } else {
     const std::size_t size = (size_class + 1) * kFrameStep;
     auto* chunk = static_cast<char*>(
@@ -54,11 +54,11 @@ void* refill_frames(FrameList& list, std::size_t size_class) {
       block->next = list.free;
       list.free = block;
     }
-    list.count = kFrameBatch;
+    list.room = kFrameBatch;
   }
   FreeBlock* block = list.free;
   list.free = block->next;
-  --list.count;
+  ++list.room;
   return block;
 }
 
@@ -69,7 +69,7 @@ void drain_frames(FrameList& list, std::size_t size_class) noexcept {
   for (unsigned i = 1; i < kFrameBatch; ++i) last_kept = last_kept->next;
   FreeBlock* batch = last_kept->next;
   last_kept->next = nullptr;
-  list.count = kFrameBatch;
+  list.room = kFrameBatch;
   depots[size_class].put(batch);
 }
 

@@ -126,7 +126,7 @@ void Watchdog::print() const {
     if (awaited != nullptr) {
       print_frame(" awaits ", awaited);
       const std::uint32_t thief = awaited->thief.load(relaxed);
-      if (thief != kNoWorker) std::fprintf(stderr, ", stolen by worker %" PRIu32, thief);
+      if (thief != 0) std::fprintf(stderr, ", stolen by worker %" PRIu32, thief - 1);
     } else {
       std::fprintf(stderr, " awaits the end of a sync_scope, or something outside of weft");
     }

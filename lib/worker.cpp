@@ -81,10 +81,9 @@ void Worker::push(TaskNode* node) noexcept {
   notify_if_idle();
 }
 
-void Worker::notify() noexcept { pool.notify(); }
-
-void Worker::notify_after_full_fence() noexcept {
-  full_fence();
+void Worker::share_and_notify() noexcept {
+  queue.share();
+  if (full_fences) [[unlikely]] full_fence();
   if (idle.should_notify()) pool.notify();
 }
 
@@ -144,7 +143,7 @@ bool Worker::park(TaskNode* frame, TaskNode* awaited) noexcept {
 void Worker::note_thief(std::uint32_t thief) noexcept {
   // The thief of another pool's task is a number without meaning here, and that pool may be gone:
   // as a hint it does no harm where it is in range.
-  if (thief < pool.workers.size()) leapfrog_victim = thief;
+  if (thief - 1 < pool.workers.size()) leapfrog_victim = thief - 1;
 }
 
 void Worker::call_from_loop(TaskNode* frame, TaskNode* callee) noexcept {
@@ -248,6 +247,8 @@ void Worker::leave_scope() noexcept {
 }
 
 Worker* Worker::run(TaskNode* node) noexcept {
+  // It may take long, and a thief that has to open our queue itself pays dearly.
+  if (idle.somebody_idle()) queue.share();
   Worker* w = this;
   do {
     if (node->scope != w->scope) {
@@ -261,13 +262,14 @@ Worker* Worker::run(TaskNode* node) noexcept {
   return w;
 }
 
-TaskNode* Worker::steal_from(Worker& victim, bool leapfrog) noexcept {
+TaskNode* Worker::steal_from(Worker& victim, bool leapfrog, bool open) noexcept {
   TaskNode* node = nullptr;
   while (victim.queue.size() != 0) {
-    const auto outcome = victim.queue.steal(node);
+    const auto outcome =
+        open ? victim.queue.steal(node, index) : victim.queue.steal_public(node);
     if (outcome == Taskqueue<TaskNode>::Steal::kEmpty) return nullptr;
     if (outcome == Taskqueue<TaskNode>::Steal::kLost) continue;
-    node->thief.store(index, relaxed);  // relaxed: a hint for whoever awaits it
+    node->thief.store(index + 1, relaxed);  // relaxed: a hint for whoever awaits it
     count(steals);
     if (leapfrog) count(leapfrogs);
     const std::uint64_t done = executed.load(relaxed);
@@ -277,8 +279,8 @@ TaskNode* Worker::steal_from(Worker& victim, bool leapfrog) noexcept {
       std::int64_t more = std::min<std::int64_t>(victim.queue.size() / 2, 64);
       bool any = false;
       for (TaskNode* extra = nullptr; more > 0; --more) {
-        if (victim.queue.steal(extra) != Taskqueue<TaskNode>::Steal::kGot) break;
-        extra->thief.store(index, relaxed);  // relaxed: as above
+        if (victim.queue.steal_public(extra) != Taskqueue<TaskNode>::Steal::kGot) break;
+        extra->thief.store(index + 1, relaxed);  // relaxed: as above
         keep(extra);
         any = true;
       }
@@ -306,7 +308,7 @@ TaskNode* Worker::try_take() noexcept {
   // leave_scope() may have made a frame ready since the queue was empty.
   if (TaskNode* node = queue.size() != 0 ? queue.pop() : nullptr) return node;
   if (leapfrog_victim != kNoWorker && leapfrog_victim != index) {
-    if (TaskNode* node = steal_from(*pool.workers[leapfrog_victim], true)) return node;
+    if (TaskNode* node = steal_from(*pool.workers[leapfrog_victim], true, true)) return node;
   }
   leapfrog_victim = kNoWorker;
   if (TaskNode* node = take_injected()) return node;
@@ -314,9 +316,12 @@ TaskNode* Worker::try_take() noexcept {
   random ^= random << 13;  // xorshift32 (Marsaglia 2003)
   random ^= random >> 17;
   random ^= random << 5;
-  for (std::uint32_t i = 0, at = random % n; i < n; ++i, at = at + 1 == n ? 0 : at + 1) {
-    if (at == index) continue;
-    if (TaskNode* node = steal_from(*pool.workers[at], false)) return node;
+  // First what costs nobody anything.
+  for (const bool open : {false, true}) {
+    for (std::uint32_t i = 0, at = random % n; i < n; ++i, at = at + 1 == n ? 0 : at + 1) {
+      if (at == index) continue;
+      if (TaskNode* node = steal_from(*pool.workers[at], false, open)) return node;
+    }
   }
   return nullptr;
 }
@@ -333,13 +338,7 @@ void Worker::found_work() noexcept {
 }
 
 void Worker::relax() noexcept {
-  for (int i = 0; i < 16; ++i) {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-  }
+  for (int i = 0; i < 16; ++i) spin_pause();
 }
 
 TaskNode* Worker::next_in_line(std::uint32_t turn) noexcept {

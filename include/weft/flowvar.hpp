@@ -28,6 +28,7 @@ class FlowvarAwaiter : Awaited<T> {
     static_assert(std::is_base_of_v<TaskNode, P>,
                   "co_await of a weft::Flowvar works inside a weft::Task only; from another "
                   "coroutine or a function, write weft::sync(std::move(flowvar))");
+    frame.promise().before_suspend();
     return current_worker->park(&frame.promise(), this->frame());
   }
 

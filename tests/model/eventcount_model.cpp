@@ -20,7 +20,7 @@ struct Task : TaskNode {
 template <class Derived, unsigned kThreads, int kTasks, bool kTogether = false>
 struct PoolModel : rl::test_suite<Derived, kThreads> {
   static constexpr unsigned kQueues = 3;
-  using Queue = Taskqueue<TaskNode, 2>;
+  using Queue = Taskqueue<TaskNode, 2, 1>;
 
   EventCount* idle = new EventCount;
   InjectionQueue* injected = new InjectionQueue;
@@ -37,6 +37,8 @@ struct PoolModel : rl::test_suite<Derived, kThreads> {
     fill(i);
     queues[worker].push(&tasks[i]);
     light_fence();
+    if (!idle->somebody_idle()) return;
+    queues[worker].share();
     if (idle->should_notify()) notify();
   }
   void inject(int i) {
@@ -75,7 +77,7 @@ struct PoolModel : rl::test_suite<Derived, kThreads> {
     if (TaskNode* node = take_injected(self)) return node;
     for (unsigned i = 0; i < kQueues; ++i) {
       TaskNode* node = nullptr;
-      if (i != self && queues[i].steal(node) == Queue::Steal::kGot) return node;
+      if (i != self && queues[i].steal(node, self) == Queue::Steal::kGot) return node;
     }
     return nullptr;
   }

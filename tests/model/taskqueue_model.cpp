@@ -19,11 +19,15 @@ struct Node {
   }
 };
 
-using Queue = Taskqueue<Node, 2>;
+// Room for two; a thief gives the owner one step's time to answer before it opens the queue itself.
+using Queue = Taskqueue<Node, 2, 1>;
 
-template <class Derived, unsigned kThreads, int kNodes>
+// With membarrier(2) or without.
+enum class Fences { kAsymmetric, kFull };
+
+template <class Derived, unsigned kThreads, int kNodes, Fences kFences>
 struct QueueModel : rl::test_suite<Derived, kThreads> {
-  std::unique_ptr<Queue> queue = std::make_unique<Queue>();
+  std::unique_ptr<Queue> queue = std::make_unique<Queue>(kFences == Fences::kFull);
   Node nodes[kNodes];
 
   void push(int i) {
@@ -34,10 +38,10 @@ struct QueueModel : rl::test_suite<Derived, kThreads> {
   void pop() {
     if (Node* node = queue->pop()) node->take();
   }
-  void steal(int times) {
+  void steal(unsigned self, int times) {
     for (int i = 0; i < times; ++i) {
       Node* node = nullptr;
-      if (queue->steal(node) == Queue::Steal::kGot) node->take();
+      if (queue->steal(node, self) == Queue::Steal::kGot) node->take();
     }
   }
   void after() {
@@ -47,37 +51,109 @@ struct QueueModel : rl::test_suite<Derived, kThreads> {
   }
 };
 
-// The owner and two thieves after one node, again and again in the same slots.
-struct LastElement : QueueModel<LastElement, 3, 3> {
+// The owner and two thieves after one node, again and again.
+template <Fences kFences>
+struct LastElement : QueueModel<LastElement<kFences>, 3, 3, kFences> {
   void thread(unsigned index) {
-    if (index != 0) return steal(2);
+    if (index != 0) return this->steal(index, 2);
     for (int i = 0; i < 3; ++i) {
-      push(i);
-      pop();
+      this->push(i);
+      this->pop();
     }
   }
 };
 
 // Five nodes in a queue that starts with room for two, while thieves are at the old buffers.
-struct Growth : QueueModel<Growth, 3, 5> {
+template <Fences kFences>
+struct Growth : QueueModel<Growth<kFences>, 3, 5, kFences> {
   void thread(unsigned index) {
-    if (index != 0) return steal(3);
+    if (index != 0) return this->steal(index, 3);
+    this->push(0);
+    this->push(1);
+    this->pop();
+    for (int i = 2; i < 5; ++i) this->push(i);
+    this->pop();
+    this->pop();
+  }
+};
+
+// A node from below others, which are turned around meanwhile.
+template <Fences kFences>
+struct Buried : QueueModel<Buried<kFences>, 3, 4, kFences> {
+  void thread(unsigned index) {
+    if (index != 0) return this->steal(index, 2);
+    for (int i = 0; i < 4; ++i) this->push(i);
+    if (this->queue->pop_buried(&this->nodes[1])) this->nodes[1].take();
+    if (this->queue->pop_if(&this->nodes[2])) this->nodes[2].take();
+    this->pop();
+  }
+};
+
+// The owner opens its queue as well, takes back what nobody took, and uses the same slots again.
+struct TakenBack : QueueModel<TakenBack, 3, 4, Fences::kAsymmetric> {
+  void thread(unsigned index) {
+    if (index != 0) return this->steal(index, 2);
     push(0);
     push(1);
+    queue->share();
     pop();
-    for (int i = 2; i < 5; ++i) push(i);
+    push(2);
+    queue->share();
+    pop();
+    pop();
+    push(3);
+    pop();
+  }
+};
+
+// The same, such that the front might come to look as before: a thief that has slept meanwhile must
+// not get an old node for a new one.
+struct SlotsAgain : QueueModel<SlotsAgain, 2, 6, Fences::kAsymmetric> {
+  void thread(unsigned index) {
+    if (index != 0) return this->steal(index, 1);
+    for (int round = 0; round < 2; ++round) {
+      for (int i = 0; i < 3; ++i) push(3 * round + i);
+      queue->share();
+      if (round == 0) {
+        for (int i = 0; i < 3; ++i) pop();
+      }
+    }
+  }
+};
+
+// Thieves that steal what is public only, beside one that asks.
+struct Public : QueueModel<Public, 3, 3, Fences::kAsymmetric> {
+  void thread(unsigned index) {
+    if (index == 1) return this->steal(index, 2);
+    if (index == 2) {
+      Node* node = nullptr;
+      for (int i = 0; i < 2; ++i) {
+        if (queue->steal_public(node) == Queue::Steal::kGot) node->take();
+      }
+      return;
+    }
+    for (int i = 0; i < 3; ++i) push(i);
     pop();
     pop();
   }
 };
 
-// A node from below others, which are turned around meanwhile.
-struct Buried : QueueModel<Buried, 3, 3> {
+// A thief that finds work in a queue whose owner never comes by gets it: nothing stays hidden.
+struct LongTask : QueueModel<LongTask, 3, 3, Fences::kAsymmetric> {
+  Atomic<int> got{0};
   void thread(unsigned index) {
-    if (index != 0) return steal(2);
-    for (int i = 0; i < 3; ++i) push(i);
-    if (queue->pop_buried(&nodes[1])) nodes[1].take();
-    if (queue->pop_if(&nodes[0])) nodes[0].take();
+    if (index == 0) {
+      for (int i = 0; i < 3; ++i) push(i);
+      return;
+    }
+    for (Node* node = nullptr; got.load(relaxed) < 3;) {
+      if (queue->steal(node, index) == Queue::Steal::kGot) {
+        node->take();
+        got.fetch_add(1, relaxed);
+      } else {
+        rl::yield(1, Where{});
+      }
+    }
   }
 };
 
@@ -86,6 +162,12 @@ struct Buried : QueueModel<Buried, 3, 3> {
 
 int main() {
   using namespace weft::detail::model;
-  const bool good = run<LastElement>(300'000, 2) && run<Growth>(300'000) && run<Buried>(300'000);
+  constexpr auto kAsymmetric = Fences::kAsymmetric, kFull = Fences::kFull;
+  const bool good = run<LastElement<kAsymmetric>>(300'000, 2) &&
+                    run<Growth<kAsymmetric>>(300'000) && run<Buried<kAsymmetric>>(300'000) &&
+                    run<TakenBack>(300'000) && run<SlotsAgain>(100'000, 2) &&
+                    run<Public>(300'000) && run<LongTask>(100'000) &&
+                    run<LastElement<kFull>>(200'000) && run<Growth<kFull>>(200'000) &&
+                    run<Buried<kFull>>(200'000);
   return good ? 0 : 1;
 }

@@ -16,6 +16,9 @@
 /// Keeps slow paths out of the callers' instruction stream.
 #define WEFT_COLD __attribute__((noinline, cold))
 
+/// For rare paths that are not rare enough to be laid out as cold.
+#define WEFT_NOINLINE __attribute__((noinline))
+
 /// For what every spawn and await runs through: compilers weigh the cold branches in it, too.
 #define WEFT_INLINE __attribute__((always_inline)) inline
 

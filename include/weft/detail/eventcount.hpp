@@ -33,14 +33,20 @@ namespace weft::detail {
 /// parker, because the end of its task must wake it too. It is a bit beside the counts.
 class alignas(kCacheLine) EventCount {
  public:
-  EventCount() {
-    state_.store(0, relaxed);
+  /// `full_fences`: producers cannot do with a light fence, so somebody_idle() is always true.
+  explicit EventCount(bool full_fences = false) {
+    state_.store(full_fences ? kFullFences : 0, relaxed);
     signals_.store(0, relaxed);
   }
 
   static constexpr std::uint32_t kMaxThreads = 32'767;
 
-  /// True if somebody sleeps and nobody searches. The producer's fast path: one load.
+  /// True if somebody searches or sleeps. The producer's fast path: one load and nothing else.
+  bool somebody_idle() const noexcept {
+    return state_.load(relaxed) != 0;  // relaxed: as in should_notify()
+  }
+
+  /// True if somebody sleeps and nobody searches.
   bool should_notify() const noexcept {
     // Relaxed: ordered after the caller's publication by its light fence.
     const std::uint32_t state = state_.load(relaxed);
@@ -142,6 +148,7 @@ class alignas(kCacheLine) EventCount {
   static constexpr std::uint32_t kOneSleeper = 1u << 16;
   static constexpr std::uint32_t kOneSearcher = 1;
 
+  static constexpr std::uint32_t kFullFences = 1u << 15;
   static constexpr std::uint32_t kCallerSleeps = 1u << 31;
   static constexpr std::uint32_t kOneRound = 1u << 16;
 
@@ -151,7 +158,7 @@ class alignas(kCacheLine) EventCount {
     return (state & ~kCallerSleeps) >> 16;
   }
   static constexpr std::uint32_t searchers(std::uint32_t state) noexcept {
-    return state & 0xFFFF;
+    return state & (kFullFences - 1);
   }
 
   // A notifier has promised us a signal: it comes with its next step.
@@ -166,7 +173,8 @@ class alignas(kCacheLine) EventCount {
     }
   }
 
-  Atomic<std::uint32_t> state_;    // caller's bit, sleeping threads << 16, searchers
+  // Caller's bit, sleeping threads << 16, the bit of full fences, searchers.
+  Atomic<std::uint32_t> state_;
   Atomic<std::uint32_t> signals_;  // rounds << 16, signals not yet taken; the futex word
 };
 

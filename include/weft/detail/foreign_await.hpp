@@ -90,6 +90,7 @@ class ForeignAwait {
   template <class P>
   auto await_suspend(std::coroutine_handle<P> frame) {
     Messenger messenger = Messenger::to(&frame.promise(), dropped_);
+    frame.promise().before_suspend();
     before_foreign_park(&frame.promise());
     // From the call on, the frame and so *this may be gone: only locals are touched.
     const std::coroutine_handle<> handle = messenger.handle;

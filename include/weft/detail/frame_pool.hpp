@@ -18,7 +18,7 @@ inline constexpr unsigned kFrameBatch = 32;        ///< blocks that change hands
 /// One thread's free frames of one size. At most two batches stay, plus what a depot gave.
 struct FrameList {
   FreeBlock* free = nullptr;
-  unsigned count = 0;             ///< of `free`
+  unsigned room = 2 * kFrameBatch;  ///< how many more may be freed; counted down, to test for 0
   FreeBlock* batches = nullptr;   ///< whole batches taken from the depot
 };
 
@@ -47,7 +47,7 @@ inline void* allocate_frame(std::size_t size) {
   FreeBlock* block = list.free;
   if (block == nullptr) [[unlikely]] return refill_frames(list, size_class);
   list.free = block->next;
-  --list.count;
+  ++list.room;
   return block;
 }
 
@@ -59,7 +59,7 @@ inline void free_frame(void* frame, std::size_t size) noexcept {
   auto* block = static_cast<FreeBlock*>(frame);
   block->next = list.free;
   list.free = block;
-  if (++list.count >= 2 * kFrameBatch) [[unlikely]] drain_frames(list, size_class);
+  if (--list.room == 0) [[unlikely]] drain_frames(list, size_class);
 }
 
 }  // namespace weft::detail

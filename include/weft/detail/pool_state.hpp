@@ -75,7 +75,7 @@ struct PoolState {
   Threadpool& self;
   const bool has_caller;  ///< worker 0 is whichever outside thread waits
   std::vector<std::unique_ptr<Worker>> workers;
-  EventCount idle;
+  EventCount idle{!asymmetric_fences()};
   InjectionQueue injected;
   Scope* root = nullptr;
 

@@ -56,7 +56,9 @@ class PromiseBase : public TaskNode {
   static void* operator new(std::size_t size) { return allocate_frame(size); }
   static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
 
-  ~PromiseBase() { slot_.destroy(outcome); }
+  ~PromiseBase() {
+    if (nested_in == nullptr) slot_.destroy(outcome);  // nested, it is empty: see before_suspend
+  }
 
   Task<T> get_return_object() noexcept;
   std::suspend_always initial_suspend() const noexcept { return {}; }
@@ -64,14 +66,21 @@ class PromiseBase : public TaskNode {
 
   template <class A>
   decltype(auto) await_transform(A&& awaitable) {
-    // A local's destructor threw after co_return, and the coroutine caught that and goes on.
-    if (nested_in != nullptr && nested_in->outcome != Outcome::kNothing) [[unlikely]] {
-      awaiter().discard(static_cast<Promise<T>*>(this));
-    }
     if constexpr (IsOurs<std::remove_cvref_t<A>>::value) {
       return std::forward<A>(awaitable);
     } else {
       return ForeignAwait(std::forward<A>(awaitable));
+    }
+  }
+
+  /// Before this frame parks, by what it awaits (but for ScopeJoin: nothing was returned yet). There is a result already if a local's destructor
+  /// threw after co_return, and the coroutine caught that and went on: it does not count.
+  void before_suspend() noexcept {
+    if (nested_in == nullptr) {
+      slot_.destroy(outcome);
+      outcome = Outcome::kNothing;
+    } else if (nested_in->outcome != Outcome::kNothing) {
+      awaiter().discard(static_cast<Promise<T>*>(this));
     }
   }
 

@@ -21,8 +21,6 @@ struct TaskNode;
 /// that returns false, or the resumption of the waiter.
 class StateWord {
  public:
-  StateWord() { word_.store(kPending, relaxed); }
-
   /// What the finisher found, and so has to do.
   class Waiter {
    public:
@@ -76,7 +74,7 @@ class StateWord {
     return word_.compare_exchange_strong(expected, word, acq_rel, acquire);
   }
 
-  Atomic<std::uintptr_t> word_;
+  Atomic<std::uintptr_t> word_{kPending};
 };
 
 }  // namespace weft::detail

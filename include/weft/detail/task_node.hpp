@@ -36,7 +36,8 @@ struct TaskNode {
   AwaitedBase* nested_in = nullptr;  ///< the awaiter that it runs nested in
   Outcome outcome = Outcome::kNothing;  ///< of the promise's own slot
   bool spawned = false;              ///< counted in its scope, as opposed to called
-  Atomic<std::uint32_t> thief{kNoWorker};  ///< the worker that stole it last: where to leapfrog
+  std::uint16_t unused = 0;          ///< so that one store sets all of this up
+  Atomic<std::uint32_t> thief{0};    ///< number + 1 of who stole it last: where to leapfrog
   // Set before they are read:
   Scope* scope;                      ///< spawned: its scope. Parked: the scope to resume in
   TaskNode* link;                    ///< next in the injection list

@@ -2,45 +2,41 @@
 #pragma once
 
 /// \file
-/// The work-stealing deque of one worker. Invariants and orders: `docs/design/taskqueue.md`.
+/// The work-stealing deque of one worker, as its owner uses it. Invariants and orders:
+/// `docs/design/taskqueue.md`.
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "weft/detail/atomic.hpp"
 #include "weft/detail/config.hpp"
+#include "weft/detail/futex.hpp"
+#include "weft/detail/queue_front.hpp"
+#include "weft/detail/stealable.hpp"
 
 namespace weft::detail {
 
-/// The dynamic circular deque of Chase and Lev (SPAA 2005) with the C11 orders of Lê et al.
-/// (PPoPP 2013), except that the two sequentially consistent fences are sequentially consistent
-/// operations: a fence is an `mfence` on clang, and no race detector sees it.
+/// The owner's side of a deque with the circular, growing array of Chase and Lev (SPAA 2005) and a
+/// split as in Lace (van Dijk and van de Pol, 2014), which thieves can move too.
 ///
-/// The owner pushes and pops at the bottom, thieves steal at the top, all of pointers to `T`.
-/// Invariant: top <= bottom but for the moment of a pop from an empty queue; the slots in
-/// [top, bottom) hold the queued nodes, oldest at the top.
-template <class T, std::size_t kInitialCapacity = 256>
-class Taskqueue {
+/// The owner pushes and pops at the bottom, thieves steal at the top, all of pointers to `T`. What
+/// lies below the split is public: whoever takes it needs a compare-exchange. What lies above is
+/// the owner's, who takes it with a store and a load and no fence between. A thief that finds
+/// nothing public asks for it; if the owner does not pass by in time, the thief moves the split
+/// itself, which costs a heavy fence: nothing is ever hidden for long.
+///
+/// `kPatience`: how long a thief waits for the owner's answer, in pauses: about as long as a heavy
+/// fence takes.
+template <class T, std::size_t kInitialCapacity = 256, int kPatience = 2000>
+class Taskqueue : public Stealable<T, kPatience> {
   static_assert((kInitialCapacity & (kInitialCapacity - 1)) == 0);
 
  public:
-  Taskqueue() {
-    top_.store(0, relaxed);
-    bottom_.store(0, relaxed);
-    auto* const buffer = new Buffer(kInitialCapacity, nullptr);
-    buffer_.store(buffer, relaxed);
-    use(buffer, 0);
+  /// `full_fences`: there is no heavy fence, so each pop has one of its own.
+  explicit Taskqueue(bool full_fences = !asymmetric_fences())
+      : Stealable<T, kPatience>(kInitialCapacity, full_fences) {
+    use(buffer_.load(relaxed), 0);  // relaxed: only we write it
   }
-  ~Taskqueue() {
-    for (Buffer* b = buffer_.load(relaxed); b != nullptr;) {
-      Buffer* older = b->older;
-      delete b;
-      b = older;
-    }
-  }
-  Taskqueue(const Taskqueue&) = delete;
-  Taskqueue& operator=(const Taskqueue&) = delete;
 
   /// Owner only. Makes sure that there is room for one more node.
   /// \throws std::bad_alloc if there is none to be had; the queue is then unchanged
@@ -52,97 +48,120 @@ class Taskqueue {
   void push(T* node) noexcept {
     const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
     slot(bottom).store(node, relaxed);                  // relaxed: published by the next line
-    // Release: pairs with the acquire of bottom in steal(); publishes slot, node and frame.
+    // Release: pairs with the acquire in open() and size(); publishes slot, node and frame.
     bottom_.store(bottom + 1, release);
   }
 
   /// Owner only. \return the newest node, or nullptr.
   T* pop() noexcept {
-    const std::int64_t bottom = bottom_.load(relaxed) - 1;  // relaxed: only we write it
-    // Seq_cst store, then seq_cst load: pairs with the opposite order in steal(). Either the thief
-    // sees that we took the slot, or we see that it took it.
-    bottom_.store(bottom, seq_cst);
-    std::int64_t top = top_.load(seq_cst);
-    if (top < bottom) [[likely]] return slot(bottom).load(relaxed);  // relaxed: only we write it
-    T* node = nullptr;
-    if (top == bottom) {
-      // The last one: whoever advances top has it. Seq_cst as in steal(), relaxed on failure
-      // because then there is nothing to read.
-      node = slot(bottom).load(relaxed);
-      if (!top_.compare_exchange_strong(top, top + 1, seq_cst, relaxed)) node = nullptr;
-    }
-    bottom_.store(bottom + 1, relaxed);  // relaxed: publishes nothing new
-    return node;
+    const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
+    if (!take_from(bottom - 1, bottom)) return nullptr;
+    return slot(bottom - 1).load(relaxed);  // relaxed: likewise
   }
 
   /// Owner only. Pops `node` if it is the newest one. \return whether it did.
   bool pop_if(const T* node) noexcept {
-    return newest_slot() == node && pop() != nullptr;
+    const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
+    // The slot of an empty queue may be a relic that says yes; then there is nothing to take.
+    return slot(bottom - 1).load(relaxed) == node && take_from(bottom - 1, bottom);
   }
 
   /// Owner only. Takes `node` from below at most `kSearchDepth` newer ones, which are turned
-  /// around on the way: children that are awaited oldest first then each come up in turn.
+  /// around: children that are awaited oldest first then each come up in turn.
   /// \return whether `node` was taken.
   bool pop_buried(const T* node) noexcept {
     const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
-    const std::int64_t top = top_.load(relaxed);        // relaxed: a guess; pop() decides
+    const Front front(front_.load(relaxed));            // relaxed: a guess; take_from() decides
+    std::int64_t depth = front.queued(bottom);
+    if (depth > kSearchDepth) depth = kSearchDepth;
     std::int64_t at = bottom - 1;
-    const std::int64_t limit = bottom - kSearchDepth > top ? bottom - kSearchDepth : top;
-    while (at >= limit && slot(at).load(relaxed) != node) --at;
-    if (at < limit) return false;
-    T* above[kSearchDepth];
-    std::size_t count = 0;
-    T* popped = nullptr;
-    while ((popped = pop()) != nullptr && popped != node) above[count++] = popped;
-    for (std::size_t i = 0; i < count; ++i) push(above[i]);  // there is room: they were in here
-    return popped != nullptr;
+    while (at >= bottom - depth && slot(at).load(relaxed) != node) --at;
+    if (at < bottom - depth || !take_from(at, bottom)) return false;
+    // All from `at` on is ours now, and out of sight.
+    for (std::int64_t i = at + 1, j = bottom - 1; i < j; ++i, --j) {
+      T* const older = slot(i).load(relaxed);
+      slot(i).store(slot(j).load(relaxed), relaxed);  // relaxed: published with the bottom
+      slot(j).store(older, relaxed);
+    }
+    // take_from() left the bottom at `at`, or one higher: then that index is used up.
+    std::int64_t to = bottom_.load(relaxed);
+    if (to == at) {
+      for (std::int64_t i = at + 1; i < bottom; ++i) {
+        slot(to++).store(slot(i).load(relaxed), relaxed);  // relaxed: likewise
+      }
+    } else {
+      to = bottom;
+    }
+    bottom_.store(to, release);  // as in push()
+    return true;
   }
 
-  enum class Steal { kGot, kEmpty, kLost };
-
-  /// Any thread. Takes the oldest node. kLost: somebody else was faster, there may be more.
-  Steal steal(T*& node) noexcept {
-    std::int64_t top = top_.load(seq_cst);                 // seq_cst: pairs with pop()
-    const std::int64_t bottom = bottom_.load(seq_cst);     // and acquires what push() published
-    if (top >= bottom) return Steal::kEmpty;
-    // Acquire: pairs with make_room's release, so that we see the copied slots.
-    node = buffer_.load(acquire)->slot(top).load(relaxed);
-    // Seq_cst: takes its place between pop()'s store and load. Relaxed on failure: nothing taken.
-    return top_.compare_exchange_strong(top, top + 1, seq_cst, relaxed) ? Steal::kGot
-                                                                        : Steal::kLost;
-  }
-
-  /// Any thread. A snapshot: by the time it is read it may be wrong.
-  std::int64_t size() const noexcept {
-    const std::int64_t top = top_.load(acquire);        // acquire: top before bottom, so that a
-    const std::int64_t bottom = bottom_.load(acquire);  // queue never looks emptier than it was
-    return bottom > top ? bottom - top : 0;
+  /// Owner only. To be called when somebody is out of work: makes the older half public.
+  void share() noexcept {
+    if (full_fences_) return;  // no need
+    std::uint64_t word = front_.load(relaxed);  // relaxed: a guess for the exchange
+    for (;;) {
+      const Front front(word);
+      const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
+      const std::int64_t queued = front.queued(bottom);
+      if (front.something_public() || queued <= 0) return;
+      // Release: publishes the nodes and their slots. Our later pops see it, being ours.
+      if (front_.compare_exchange_weak(word, Front::open(bottom - queued, half(queued)).word(),
+                                       release, relaxed)) {
+        return;
+      }
+    }
   }
 
   static constexpr std::int64_t kSearchDepth = 64;
 
  private:
-  struct Buffer {
-    Buffer(std::size_t capacity, Buffer* older_buffer)
-        : mask(static_cast<std::int64_t>(capacity) - 1),
-          slots(new Atomic<T*>[capacity]),
-          older(older_buffer) {
-      for (std::size_t i = 0; i < capacity; ++i) slots[i].store(nullptr, relaxed);
-    }
-    Atomic<T*>& slot(std::int64_t i) const noexcept {
-      return slots[static_cast<std::size_t>(i & mask)];
-    }
-    const std::int64_t mask;
-    const std::unique_ptr<Atomic<T*>[]> slots;
-    Buffer* const older;  // thieves may still read it, so it is freed with the queue
-  };
+  using Base = Stealable<T, kPatience>;
+  using typename Base::Buffer;
+  using Base::bottom_;
+  using Base::buffer_;
+  using Base::front_;
+  using Base::full_fences_;
+  using Base::half;
 
   // For the owner, what buffer_ points to.
   Atomic<T*>& slot(std::int64_t i) const noexcept {
     return slots_[static_cast<std::size_t>(i & mask_)];
   }
-  const T* newest_slot() const noexcept {
-    return slot(bottom_.load(relaxed) - 1).load(relaxed);  // relaxed: all ours
+  /// Lowers the bottom from `bottom` to `index`, and with it takes all nodes from there on, if the
+  /// one at `index` is still there. \return false: a thief has it, and the bottom is as before.
+  WEFT_INLINE bool take_from(std::int64_t index, std::int64_t bottom) noexcept {
+    // Release: whoever reads this bottom must see the nodes below it.
+    bottom_.store(index, release);
+    light_fence();  // pairs with the heavy one in open()
+    const Front front(front_.load(relaxed));  // relaxed: what is private is all ours
+    if (front.is_private_below(index + 1)) [[likely]] return true;
+    return take_from_slowly(index, bottom);
+  }
+
+  WEFT_NOINLINE bool take_from_slowly(std::int64_t index, std::int64_t bottom) noexcept {
+    if (full_fences_) full_fence();  // pairs with the one in steal_fenced(): between two accesses
+    std::uint64_t word = front_.load(relaxed);  // relaxed: as in take_from()
+    for (;;) {
+      const Front front(word);
+      if (front.is_private_below(index + 1)) return true;
+      const std::int64_t above_top = front.queued(index);
+      if (full_fences_ && above_top > 0) return true;
+      if (above_top < 0) {
+        bottom_.store(bottom, release);  // release: as above
+        return false;
+      }
+      // The oldest node of all: whoever advances top has it, so its index is never used again.
+      // Otherwise half of what lies below stays public, or becomes it if a thief asks.
+      const Front left = full_fences_     ? front.next()
+                         : above_top == 0 ? Front::open(index + 1, 0)
+                                          : Front::open(index - above_top, half(above_top));
+      // Release: may publish nodes. Relaxed on failure: all that is ours we wrote ourselves.
+      if (front_.compare_exchange_weak(word, left.word(), release, relaxed)) {
+        if (above_top == 0) bottom_.store(index + 1, release);  // release: as above
+        return true;
+      }
+    }
   }
 
   void use(Buffer* buffer, std::int64_t top) noexcept {
@@ -155,7 +174,7 @@ class Taskqueue {
     const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
     Buffer* const full = buffer_.load(relaxed);         // relaxed: only we write it
     // Acquire: slots below top may be written again only after the thief has read them.
-    const std::int64_t top = top_.load(acquire);
+    const std::int64_t top = bottom - Front(front_.load(acquire)).queued(bottom);
     if (bottom - top <= full->mask) return use(full, top);
     auto* const bigger = new Buffer(2 * static_cast<std::size_t>(full->mask + 1), full);
     for (std::int64_t i = top; i < bottom; ++i) {
@@ -165,12 +184,10 @@ class Taskqueue {
     use(bigger, top);
   }
 
-  alignas(kCacheLine) Atomic<std::int64_t> top_;     // thieves, and pop() of the last node
-  alignas(kCacheLine) Atomic<std::int64_t> bottom_;  // owner
-  Atomic<Buffer*> buffer_;                           // owner
-  Atomic<T*>* slots_;                                // owner: the buffer's
-  std::int64_t mask_;                                // owner: the buffer's
-  std::int64_t limit_;  // owner: bottom may not pass it; top_ at some time, plus the capacity
+  // These lie behind the base's, on the owner's line.
+  Atomic<T*>* slots_;  // the buffer's
+  std::int64_t mask_;  // the buffer's
+  std::int64_t limit_;  // bottom may not pass it; top at some time, plus the capacity
 };
 
 }  // namespace weft::detail

@@ -73,11 +73,10 @@ struct alignas(kCacheLine) Worker {
 
   /// To be called when work has become visible in our queue.
   WEFT_INLINE void notify_if_idle() noexcept {
-    if (full_fences) [[unlikely]] return notify_after_full_fence();
-    // The light side of heavy_fence(): the compiler keeps push's store before should_notify's
-    // load, and a worker that announced its sleep forces the processor to do the same.
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    if (idle.should_notify()) [[unlikely]] notify();
+    // The light side of heavy_fence(): the compiler keeps push's store before the look at who is
+    // idle, and a worker that announced its sleep forces the processor to do the same.
+    light_fence();
+    if (idle.somebody_idle()) [[unlikely]] share_and_notify();
   }
 
   void enter(Scope* new_scope) noexcept {
@@ -170,10 +169,9 @@ struct alignas(kCacheLine) Worker {
   bool not_needed() const noexcept;
   TaskNode* try_take() noexcept;
   TaskNode* next_in_line(std::uint32_t turn) noexcept;
-  TaskNode* steal_from(Worker& victim, bool leapfrog) noexcept;
+  TaskNode* steal_from(Worker& victim, bool leapfrog, bool open) noexcept;
   TaskNode* take_injected() noexcept;
-  WEFT_API void notify() noexcept;
-  WEFT_API void notify_after_full_fence() noexcept;
+  WEFT_API void share_and_notify() noexcept;
   void found_work() noexcept;
   void leave_scope() noexcept;
   void set_stack_limit() noexcept;

@@ -19,6 +19,12 @@
 
 namespace weft::detail::model {
 
+/// A model whose schedules know nothing of each other.
+template <class Model>
+struct Fresh : Model {
+  Fresh() { AsymmetricFences::reset(); }
+};
+
 /// Random schedules: `iterations` of them, always the same ones. Bounded ones: all schedules with
 /// at most `context_bound` preemptions.
 /// \return true if Relacy found nothing.
@@ -29,7 +35,7 @@ bool run(rl::iteration_t iterations, unsigned context_bound = 0) {
   params.progress_stream = &progress;
   params.execution_depth_limit = 10'000;
   params.iteration_count = iterations;
-  bool good = rl::simulate<Model>(params);
+  bool good = rl::simulate<Fresh<Model>>(params);
   if (good && context_bound != 0) {
     rl::test_params bounded;
     bounded.progress_stream = &progress;
@@ -37,7 +43,7 @@ bool run(rl::iteration_t iterations, unsigned context_bound = 0) {
     bounded.search_type = rl::fair_context_bound_scheduler_type;
     bounded.context_bound = context_bound;
     std::cout << "all schedules with at most " << context_bound << " preemptions: ";
-    good = rl::simulate<Model>(bounded);
+    good = rl::simulate<Fresh<Model>>(bounded);
   }
   return good;
 }

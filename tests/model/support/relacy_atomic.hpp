@@ -129,9 +129,52 @@ inline void futex_wake(Atomic<std::uint32_t>& word, int count, Where where = {})
   }
 }
 
-/// An asymmetric pair (P1202) is as strong as two sequentially consistent fences; so both sides
-/// are one here.
-inline void heavy_fence(Where where = {}) { rl::atomic_thread_fence(seq_cst, where); }
-inline void light_fence(Where where = {}) { rl::atomic_thread_fence(seq_cst, where); }
+/// An asymmetric pair as P1202 has it. A light fence and a heavy one are ordered, in whichever
+/// order they come: what is sequenced before the first is visible after the second. Two light ones
+/// are not, and a light one that meets no heavy one orders nothing. So a light fence leaves a
+/// picture of what its thread has seen, which only heavy fences look at, and looks at what those
+/// have left.
+///
+/// That is less than membarrier(2) does, which stops each thread wherever it is, and just what is
+/// left of that when the compiler may move everything but across a light fence.
+class AsymmetricFences {
+ public:
+  static void light() {
+    rl::context& context = rl::ctx();
+    context.sched();
+    rl::timestamp_t* const seen = context.threadx_->acq_rel_order_;
+    for (rl::thread_id_t i = 0; i < context.get_thread_count(); ++i) {
+      if (seen[i] < heavy_[i]) seen[i] = heavy_[i];
+      if (light_[i] < seen[i]) light_[i] = seen[i];
+    }
+  }
+  static void heavy(Where where) {
+    rl::atomic_thread_fence(seq_cst, where);  // heavy ones are ordered among each other, too
+    rl::context& context = rl::ctx();
+    rl::timestamp_t* const seen = context.threadx_->acq_rel_order_;
+    for (rl::thread_id_t i = 0; i < context.get_thread_count(); ++i) {
+      if (seen[i] < light_[i]) seen[i] = light_[i];
+      if (heavy_[i] < seen[i]) heavy_[i] = seen[i];
+    }
+  }
+  /// Before each schedule: time starts anew.
+  static void reset() {
+    for (auto& time : light_) time = 0;
+    for (auto& time : heavy_) time = 0;
+  }
+
+ private:
+  static constexpr rl::thread_id_t kMostThreads = 8;
+  static inline rl::timestamp_t light_[kMostThreads] = {};
+  static inline rl::timestamp_t heavy_[kMostThreads] = {};
+};
+inline void light_fence() { AsymmetricFences::light(); }
+inline void heavy_fence(Where where = {}) { AsymmetricFences::heavy(where); }
+
+/// The pair for want of membarrier(2): a read-modify-write of one word for all, on both sides.
+inline void full_fence(Where where = {}) { rl::atomic_thread_fence(seq_cst, where); }
+inline bool asymmetric_fences() { return true; }
+
+inline void spin_pause() {}
 
 }  // namespace weft::detail
