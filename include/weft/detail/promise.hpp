@@ -73,8 +73,9 @@ class PromiseBase : public TaskNode {
     }
   }
 
-  /// Before this frame parks, by what it awaits (but for ScopeJoin: nothing was returned yet). There is a result already if a local's destructor
-  /// threw after co_return, and the coroutine caught that and went on: it does not count.
+  /// Before this frame parks, by what it awaits (but for ScopeJoin: nothing was returned yet). There
+  /// is a result already if a local's destructor threw after co_return, and the coroutine caught
+  /// that and went on: it does not count.
   void before_suspend() noexcept {
     if (nested_in == nullptr) {
       slot_.destroy(outcome);

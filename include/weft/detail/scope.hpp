@@ -93,8 +93,8 @@ class Scope {
     wake_if_quiet();
   }
 
-  /// Makes `enclosing` wait for this scope, as for one task of an outside thread, but in no metric. Once, when the first
-  /// task has been counted here and cannot have ended.
+  /// Makes `enclosing` wait for this scope, as for one more task. Once, when the first task has been
+  /// counted here and cannot have ended.
   void join() noexcept {
     enclosing->joined_.fetch_add(1, seq_cst);  // as outsider_spawned()
     end_.joined = this;
