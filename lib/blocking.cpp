@@ -3,9 +3,12 @@
 // Threads that wait: the outside thread that works meanwhile, and the worker that blocks in a
 // sync. `docs/design/blocking.md`.
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 
+#include "io/drops.hpp"
+#include "io/hub.hpp"
 #include "weft/detail/frame_pool.hpp"
 #include "weft/detail/pool_state.hpp"
 #include "weft/detail/worker.hpp"
@@ -23,7 +26,7 @@ bool is_quiet(const void* waiter) {
 
 }  // namespace
 
-void block_on(TaskNode* node) {
+void block_on(TaskNode* node, bool dropped) {
   if (node->state.is_done()) return;
   if (Worker* const w = current_worker; w != nullptr && w->has_stack()) {
     if (w->take_own(node)) {
@@ -32,7 +35,18 @@ void block_on(TaskNode* node) {
     }
   }
   const std::uint32_t thief = node->thief.load(relaxed);  // relaxed: a hint
-  if (!node->state.park(&parker_of_this_thread())) return;
+  std::optional<io::detail::Drop> drop;
+  if (!dropped) {
+    if (!node->state.park(&parker_of_this_thread())) return;
+  } else {
+    PoolState& pool = node->scope->pool;
+    // Counted before the state word says that we wait, so that the task's end, and with it the
+    // pool's, comes after.
+    const Visits::Visit visit(pool.visits);
+    if (!node->state.park(&parker_of_this_thread())) return;
+    drop.emplace(node);
+    pool.tell_of_drops();
+  }
   if (Worker* const w = current_worker) {
     w->note_thief(thief);  // for the thread that serves the worker from here on
     w->block_until(is_done, node);
@@ -74,6 +88,7 @@ void PoolState::run_from_outside(TaskNode* node, Scope* in) {
   }
   caller->enter(in);
   node->handle().resume();
+  caller->hand_operations_over();
   if (node->state.park(&parker_of_this_thread())) {
     caller->enter(in);
     return finish_wait_outside(caller, is_done, node);
@@ -90,12 +105,14 @@ Worker* PoolState::try_enter_caller() noexcept {
   }
   Worker* const caller = workers[0].get();
   current_worker = caller;
+  caller->use_hub(nullptr);
   caller_parker.store(&parker_of_this_thread(), release);  // read after the event count's bit
   caller->start_on_this_thread();
   return caller;
 }
 
 void PoolState::leave_caller(Worker* caller) noexcept {
+  caller->hand_operations_over();
   caller->stop_on_this_thread();
   current_worker = nullptr;
   if (caller->blocked_threads != 0) {  // they will want it back
@@ -129,6 +146,7 @@ void PoolState::wait_outside(bool (*done)(const void*), const void* argument) {
 bool Worker::run_as_caller_until(bool (*done)(const void*), const void* argument) {
   Parker& parker = parker_of_this_thread();
   for (std::uint32_t turn = 1; !done(argument); ++turn) {
+    look_at_io();
     if (next == nullptr && claims.any()) {  // what is next goes before: the claimer would overwrite it
       stop_on_this_thread();
       current_worker = nullptr;
@@ -174,9 +192,11 @@ bool Worker::run_as_caller_until(bool (*done)(const void*), const void* argument
 // \return false: it is not done, but somebody claimed the worker and has it now
 bool Worker::serve_on_own_stack(bool (*done)(const void*), const void* argument) {
   current_worker = this;
+  use_hub(io::detail::current_hub);
   set_activity(Activity::kRunning);
   bool keep_it = true;
   while (!done(argument)) {
+    look_at_io();
     if (next == nullptr && claims.any()) {
       keep_it = false;
       break;
@@ -187,6 +207,7 @@ bool Worker::serve_on_own_stack(bool (*done)(const void*), const void* argument)
       run(node);
     } else {
       leave_scope();
+      if (hub != nullptr) hub->turn();
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
@@ -198,11 +219,22 @@ bool Worker::serve_on_own_stack(bool (*done)(const void*), const void* argument)
   return keep_it;
 }
 
+namespace {
+// Until the thread is unparked, or something has ended that its hub looks after.
+void rest(io::detail::Hub* own_hub, Parker& parker) noexcept {
+  if (own_hub == nullptr) return parker.park();
+  own_hub->turn();
+  own_hub->sleep();
+}
+}  // namespace
+
 void Worker::block_until(bool (*done)(const void*), const void* argument) {
   if (done(argument)) return;
   Parker& parker = parker_of_this_thread();
   Scope* const outer = scope;
   const std::uintptr_t own_stack_limit = stack_limit;
+  io::detail::Hub* const own_hub = io::detail::current_hub;
+  hand_operations_over();
   ++blocked_threads;
   scope = nullptr;  // no leave(): this task, which has not ended, is in it
   set_activity(Activity::kAbsent);
@@ -214,15 +246,16 @@ void Worker::block_until(bool (*done)(const void*), const void* argument) {
     given_away = !serve_on_own_stack(done, argument);
   }
   if (given_away) {
-    while (!done(argument)) parker.park();
+    while (!done(argument)) rest(own_hub, parker);
     Claim claim;
     claim.thread = &parker;
     claims.push(claim);
     pool.wake_servers();
-    while (!claim.granted.load(acquire)) parker.park();  // acquire: the worker is ours again
+    while (!claim.granted.load(acquire)) rest(own_hub, parker);  // acquire: the worker is ours again
   }
   --blocked_threads;
   current_worker = this;
+  use_hub(own_hub);
   stack_limit = own_stack_limit;
   set_activity(Activity::kRunning);
   enter(outer);

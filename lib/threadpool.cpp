@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "io/helpers.hpp"
+#include "io/hub.hpp"
 #include "weft/detail/pool_state.hpp"
 #include "weft/detail/watchdog.hpp"
 
@@ -44,7 +46,9 @@ void pin(std::thread& thread, int cpu) noexcept {
 
 PoolState::PoolState(Threadpool& owner, int num_threads, bool caller_participates,
                      bool pin_threads)
-    : self(owner), has_caller(caller_participates && num_threads > 1) {
+    : self(owner),
+      has_caller(caller_participates && num_threads > 1),
+      helpers(std::make_unique<io::detail::Helpers>()) {
   asymmetric_fences();  // registers, before any worker asks
   const auto n = static_cast<std::uint32_t>(num_threads);
   workers.reserve(n);
@@ -69,6 +73,11 @@ void PoolState::free_scopes() noexcept {
 
 // ---- threads -------------------------------------------------------------------------------
 
+PoolThread::PoolThread(std::unique_ptr<io::detail::Hub> own_hub) noexcept
+    : hub(std::move(own_hub)) {}
+
+PoolThread::~PoolThread() = default;
+
 void PoolState::start_threads(bool pin_threads) {
   const std::vector<int> cpus = pin_threads ? allowed_cpus() : std::vector<int>{};
   for (std::size_t i = has_caller ? 1 : 0; i < workers.size(); ++i) {
@@ -78,7 +87,7 @@ void PoolState::start_threads(bool pin_threads) {
 }
 
 PoolThread* PoolState::start_thread(Worker* worker) {
-  auto made = std::make_unique<PoolThread>();
+  auto made = std::make_unique<PoolThread>(std::make_unique<io::detail::Hub>(*this));
   made->worker = worker;
   made->order.store(PoolThread::kServe, relaxed);  // relaxed: the thread starts after this
   made->thread = std::thread([this, me = made.get()] { thread_main(*me); });
@@ -91,18 +100,22 @@ PoolThread* PoolState::start_thread(Worker* worker) {
 }
 
 void PoolState::thread_main(PoolThread& me) {
+  io::detail::Hub& hub = *me.hub;
+  hub.bind_to_this_thread();
   for (;;) {
     std::uint32_t order = me.order.load(acquire);  // acquire: pairs with serve and stop_threads
-    if (order == PoolThread::kStop) return;
+    if (order == PoolThread::kStop) break;
     if (order == PoolThread::kRest) {
-      futex_wait(me.order, PoolThread::kRest);
+      hub.turn();
+      hub.sleep();  // an order given meanwhile comes with a token
       continue;
     }
     Worker* const worker = me.worker;
     // Back to rest before anyone can give the next order; a failure means kStop.
-    if (!me.order.compare_exchange_strong(order, PoolThread::kRest, acq_rel, relaxed)) return;
+    if (!me.order.compare_exchange_strong(order, PoolThread::kRest, acq_rel, relaxed)) break;
     worker->loop(&me);
   }
+  hub.leave_thread();
 }
 
 void PoolState::serve(Worker* worker) {
@@ -113,7 +126,7 @@ void PoolState::serve(Worker* worker) {
   }
   thread->worker = worker;
   thread->order.store(PoolThread::kServe, release);  // hands over all that the worker is
-  futex_wake(thread->order, 1);
+  thread->hub->parker()->unpark();  // it has one: it was at rest before
 }
 
 void PoolState::wake_servers() noexcept {
@@ -125,11 +138,13 @@ void PoolState::stop_threads() noexcept {
   visits.await_end();
   stopping.store(true, seq_cst);  // pairs with the look after prepare_sleep
   idle.wake_all();
+  helpers->stop();  // they post to hubs
   PoolThread* thread = threads_.exchange(nullptr, acquire);  // acquire: pairs with start_thread
   while (thread != nullptr) {
     const std::unique_ptr<PoolThread> ended(std::exchange(thread, thread->next_made));
-    if (ended->order.exchange(PoolThread::kStop, release) == PoolThread::kRest) {
-      futex_wake(ended->order, 1);
+    // Acq_rel: of a thread at rest we see its parker.
+    if (ended->order.exchange(PoolThread::kStop, acq_rel) == PoolThread::kRest) {
+      if (Parker* const parker = ended->hub->parker()) parker->unpark();
     }
     ended->thread.join();
   }
@@ -153,6 +168,24 @@ void PoolState::shutdown() {
   stop_threads();
   closed.store(2, release);
   futex_wake(closed, INT_MAX);
+}
+
+// ---- I/O -----------------------------------------------------------------------------------
+
+void PoolState::close_io() noexcept {
+  io_closing.store(true, seq_cst);  // pairs with Hub::activate
+  // Acquire: pairs with start_thread. A thread that comes later sees that we close.
+  for (PoolThread* t = threads_.load(acquire); t != nullptr; t = t->next_made) t->hub->post_close();
+}
+
+void PoolState::tell_of_drops() noexcept {
+  for (PoolThread* t = threads_.load(acquire); t != nullptr; t = t->next_made) t->hub->post_drop();
+}
+
+io::detail::Hub& PoolState::io_home() noexcept {
+  // Acquire: pairs with Hub::activate, and with start_thread.
+  io::detail::Hub* const first = first_hub.load(acquire);
+  return first != nullptr ? *first : *threads_.load(acquire)->hub;
 }
 
 // ---- spawning from outside -----------------------------------------------------------------
@@ -264,7 +297,10 @@ Threadpool::Threadpool(Options options)
           *this, detail::checked_num_threads(options.num_threads), options.caller_participates,
           options.pin_threads)) {}
 
-Threadpool::~Threadpool() { shutdown(); }
+Threadpool::~Threadpool() {
+  state_->close_io();
+  shutdown();
+}
 
 int Threadpool::num_threads() const noexcept { return static_cast<int>(state_->workers.size()); }
 

@@ -9,9 +9,20 @@
 #include <cstdint>
 
 #include "weft/detail/atomic.hpp"
+#include "weft/detail/config.hpp"
 #include "weft/detail/futex.hpp"
+#include "weft/detail/mutex.hpp"
+#include "weft/detail/parker.hpp"
 
 namespace weft::detail {
+
+/// A worker's thread that sleeps on its own parker, in its I/O driver or not: a certain thread.
+struct ListedSleeper {
+  Plain<Parker*> thread = nullptr;
+  Plain<ListedSleeper*> previous = nullptr;
+  Plain<ListedSleeper*> next = nullptr;
+  Plain<bool> listed = false;
+};
 
 /// Counts the workers that look for work and those that sleep, and wakes the latter one by one.
 ///
@@ -31,6 +42,9 @@ namespace weft::detail {
 ///
 /// One more sleeper is special: the outside thread that works while it waits sleeps on its own
 /// parker, because the end of its task must wake it too. It is a bit beside the counts.
+///
+/// Threads that use I/O sleep on their own parkers too, since completions and messages for their
+/// driver must wake them. They are in a list under a lock: `docs/design/io-parking.md`.
 class alignas(kCacheLine) EventCount {
  public:
   EventCount() {
@@ -43,7 +57,7 @@ class alignas(kCacheLine) EventCount {
   /// True if somebody sleeps and nobody searches. The producer's fast path: one load.
   bool should_notify() const noexcept {
     // Relaxed: ordered after the caller's publication by its light fence.
-    const std::uint32_t state = state_.load(relaxed);
+    const std::uint64_t state = state_.load(relaxed);
     return sleepers(state) != 0 && searchers(state) == 0;
   }
 
@@ -54,10 +68,11 @@ class alignas(kCacheLine) EventCount {
   Woke notify_one() noexcept {
     // Seq_cst: not only a guess, for it may end the matter. Stands after the seq_cst push of a
     // task from outside, and pairs with prepare_sleep and the look at that queue after it.
-    std::uint32_t state = state_.load(seq_cst);
-    std::uint32_t one = 0;
+    std::uint64_t state = state_.load(seq_cst);
+    std::uint64_t one = 0;
     do {
       if (sleepers(state) == 0 || searchers(state) != 0) return Woke::kNobody;
+      if (threads(state) == 0 && listed(state) != 0) return notify_listed();
       one = threads(state) != 0 ? kOneSleeper : kCallerSleeps;
       // Acq_rel: in the one total order of this word's changes, so that the producer's work
       // happens before the search that this wake-up starts.
@@ -73,6 +88,9 @@ class alignas(kCacheLine) EventCount {
   void wake_all() noexcept {
     signals_.fetch_add(kOneRound, acq_rel);  // pairs with the acquire in prepare_sleep and sleep
     futex_wake(signals_, INT_MAX);
+    // Who is not in the list yet will see what we announce: the lock orders it.
+    const Mutex::Guard guard(list_lock_);
+    for (ListedSleeper* s = list_; s != nullptr; s = s->next) unpark(*s);
   }
 
   /// Acq_rel, here and below: changes of the one word are totally ordered and each sees what the
@@ -84,7 +102,7 @@ class alignas(kCacheLine) EventCount {
   bool end_search() noexcept {
     // Seq_cst: stands before the look that follows; pairs with the push of a task from outside and
     // the load in notify_one after it, which must not see this searcher any more if we miss the task.
-    const std::uint32_t before = state_.fetch_sub(kOneSearcher, seq_cst);
+    const std::uint64_t before = state_.fetch_sub(kOneSearcher, seq_cst);
     return searchers(before) == 1 && sleepers(before) != 0;
   }
 
@@ -98,7 +116,7 @@ class alignas(kCacheLine) EventCount {
 
   /// From sleeping back to searching, without having slept.
   void cancel_sleep() noexcept {
-    std::uint32_t state = state_.load(relaxed);  // relaxed: only a guess for the exchange below
+    std::uint64_t state = state_.load(relaxed);  // relaxed: only a guess for the exchange below
     while (threads(state) != 0) {
       if (state_.compare_exchange_weak(state, state - kOneSleeper + kOneSearcher, acq_rel,
                                        relaxed)) {
@@ -128,30 +146,94 @@ class alignas(kCacheLine) EventCount {
 
   /// The outside thread, back to searching, unless a notifier has moved it there already.
   void end_caller_sleep() noexcept {
-    std::uint32_t state = state_.load(relaxed);  // relaxed: only a guess for the exchange below
+    std::uint64_t state = state_.load(relaxed);  // relaxed: only a guess for the exchange below
     while ((state & kCallerSleeps) != 0 &&
            !state_.compare_exchange_weak(state, state - kCallerSleeps + kOneSearcher, acq_rel,
                                          relaxed)) {
     }
   }
 
-  std::uint32_t num_sleepers() const noexcept { return sleepers(state_.load(relaxed)); }
+  /// From searching to sleeping on the thread's own parker. To be followed by a heavy fence and a
+  /// look for work, as prepare_sleep; `me.thread` is set.
+  void begin_listed_sleep(ListedSleeper& me) noexcept {
+    const Mutex::Guard guard(list_lock_);
+    me.previous = nullptr;
+    me.next = list_;
+    if (list_ != nullptr) list_->previous = &me;
+    list_ = &me;
+    me.listed = true;
+    state_.fetch_add(kOneListed - kOneSearcher, seq_cst);  // as prepare_sleep
+  }
+
+  /// Back to searching, unless a notifier has moved it there already.
+  void end_listed_sleep(ListedSleeper& me) noexcept {
+    const Mutex::Guard guard(list_lock_);
+    if (!me.listed) return;
+    unlist(me);
+    state_.fetch_add(kOneSearcher - kOneListed, acq_rel);
+  }
+
+  std::uint64_t num_sleepers() const noexcept { return sleepers(state_.load(relaxed)); }
   std::uint32_t num_searchers() const noexcept { return searchers(state_.load(relaxed)); }
 
  private:
-  static constexpr std::uint32_t kOneSleeper = 1u << 16;
-  static constexpr std::uint32_t kOneSearcher = 1;
+  static constexpr std::uint64_t kOneListed = std::uint64_t{1} << 32;
+  static constexpr std::uint64_t kOneSleeper = 1u << 16;
+  static constexpr std::uint64_t kOneSearcher = 1;
 
-  static constexpr std::uint32_t kCallerSleeps = 1u << 31;
+  static constexpr std::uint64_t kCallerSleeps = 1u << 31;
   static constexpr std::uint32_t kOneRound = 1u << 16;
 
-  /// Zero if nobody sleeps: the threads and the caller's bit.
-  static constexpr std::uint32_t sleepers(std::uint32_t state) noexcept { return state >> 16; }
-  static constexpr std::uint32_t threads(std::uint32_t state) noexcept {
-    return (state & ~kCallerSleeps) >> 16;
+  /// Zero if nobody sleeps: the listed threads, the others, and the caller's bit.
+  static constexpr std::uint64_t sleepers(std::uint64_t state) noexcept { return state >> 16; }
+  static constexpr std::uint32_t listed(std::uint64_t state) noexcept {
+    return static_cast<std::uint32_t>(state >> 32);
   }
-  static constexpr std::uint32_t searchers(std::uint32_t state) noexcept {
+  static constexpr std::uint32_t threads(std::uint64_t state) noexcept {
+    return static_cast<std::uint32_t>(state & ~kCallerSleeps) >> 16;
+  }
+  static constexpr std::uint32_t searchers(std::uint64_t state) noexcept {
     return state & 0xFFFF;
+  }
+
+  // The number of listed sleepers changes under the lock only, so it is the list's length whenever
+  // the lock is free, and the thread that was chosen is the one that leaves the count.
+  WEFT_COLD Woke notify_listed() noexcept {
+    Parker* thread = nullptr;
+    {
+      const Mutex::Guard guard(list_lock_);
+      std::uint64_t state = state_.load(seq_cst);  // seq_cst: it may end the matter, as in notify_one
+      do {
+        if (searchers(state) != 0) return Woke::kNobody;
+        if (list_ == nullptr) break;  // it woke for another reason, and searches, or did
+        // Acq_rel: as in notify_one.
+      } while (!state_.compare_exchange_weak(state, state - kOneListed + kOneSearcher, acq_rel,
+                                             relaxed));
+      if (list_ != nullptr) {
+        thread = list_->thread;
+        unlist(*list_);
+      }
+    }
+    if (thread == nullptr) return notify_one();
+    thread->unpark();  // immortal, unlike the sleeper
+    return Woke::kSleeper;
+  }
+
+  static void unpark(ListedSleeper& sleeper) noexcept {
+    Parker* const thread = sleeper.thread;
+    thread->unpark();
+  }
+
+  void unlist(ListedSleeper& sleeper) noexcept {
+    ListedSleeper* const previous = sleeper.previous;
+    ListedSleeper* const next = sleeper.next;
+    if (next != nullptr) next->previous = previous;
+    if (previous != nullptr) {
+      previous->next = next;
+    } else {
+      list_ = next;
+    }
+    sleeper.listed = false;
   }
 
   // A notifier has promised us a signal: it comes with its next step.
@@ -166,8 +248,11 @@ class alignas(kCacheLine) EventCount {
     }
   }
 
-  Atomic<std::uint32_t> state_;    // caller's bit, sleeping threads << 16, searchers
+  // Listed sleepers << 32, caller's bit (31), other sleeping threads << 16, searchers.
+  Atomic<std::uint64_t> state_;
   Atomic<std::uint32_t> signals_;  // rounds << 16, signals not yet taken; the futex word
+  Mutex list_lock_;
+  Plain<ListedSleeper*> list_ = nullptr;  // newest first
 };
 
 }  // namespace weft::detail

@@ -21,6 +21,11 @@ namespace weft {
 class Threadpool;
 }
 
+namespace weft::io::detail {
+class Helpers;
+class Hub;
+}
+
 namespace weft::detail {
 
 class Watchdog;
@@ -52,6 +57,13 @@ struct PoolState {
   void wait_until_all_quiet();
   void shutdown();
 
+  /// Cancels all I/O, also what tasks are about to start.
+  void close_io() noexcept;
+  /// Has every hub look for operations of tasks whose Flowvars were dropped.
+  void tell_of_drops() noexcept;
+  /// Where outside threads' operations go.
+  io::detail::Hub& io_home() noexcept;
+
   Scope* acquire_scope();
   void release_scope(Scope* scope) noexcept;
   void put_to_rest(Scope* scope) noexcept;
@@ -70,6 +82,10 @@ struct PoolState {
   EventCount idle;
   InjectionQueue injected;
   Scope* root = nullptr;
+
+  Atomic<bool> io_closing{false};
+  Atomic<io::detail::Hub*> first_hub{nullptr};  ///< the first that became active
+  const std::unique_ptr<io::detail::Helpers> helpers;
 
   Visits visits;
   Atomic<Parker*> caller_parker{nullptr};

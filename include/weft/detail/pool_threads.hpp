@@ -11,11 +11,16 @@
 /// is able to go on does, however many tasks are blocked.
 
 #include <cstdint>
+#include <memory>
 #include <thread>
 
 #include "weft/detail/atomic.hpp"
 #include "weft/detail/futex.hpp"
 #include "weft/detail/parker.hpp"
+
+namespace weft::io::detail {
+class Hub;
+}
 
 namespace weft::detail {
 
@@ -56,13 +61,17 @@ class Claims {
   Atomic<Claim*> head_{nullptr};
 };
 
-/// One thread of a pool: serves a worker, or rests until told to.
+/// One thread of a pool: serves a worker, or rests until told to; its hub may have work meanwhile.
 struct PoolThread {
+  explicit PoolThread(std::unique_ptr<io::detail::Hub> own_hub) noexcept;
+  ~PoolThread();
+
   static constexpr std::uint32_t kRest = 0;
   static constexpr std::uint32_t kServe = 1;
   static constexpr std::uint32_t kStop = 2;
 
-  Atomic<std::uint32_t> order{kRest};  ///< the futex it rests on
+  Atomic<std::uint32_t> order{kRest};  ///< whoever changes it unparks the thread
+  const std::unique_ptr<io::detail::Hub> hub;
   Worker* worker = nullptr;            ///< with kServe
   PoolThread* next_resting = nullptr;
   PoolThread* next_made = nullptr;

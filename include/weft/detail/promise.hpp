@@ -43,7 +43,9 @@ struct ScopeJoin;
 
 /// What parks frames by weft's own protocols, and so needs no messenger.
 template <class A>
-struct IsOurs : std::is_same<A, ScopeJoin> {};
+struct IsOurs : std::bool_constant<std::is_same_v<A, ScopeJoin> || requires {
+  typename A::ParksItself;
+}> {};
 template <class T>
 struct IsOurs<Task<T>> : std::true_type {};
 template <class T>
