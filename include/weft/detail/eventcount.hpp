@@ -157,9 +157,10 @@ class alignas(kCacheLine) EventCount {
   /// look for work, as prepare_sleep; `me.thread` is set.
   void begin_listed_sleep(ListedSleeper& me) noexcept {
     const Mutex::Guard guard(list_lock_);
+    ListedSleeper* const first = list_;
     me.previous = nullptr;
-    me.next = list_;
-    if (list_ != nullptr) list_->previous = &me;
+    me.next = first;
+    if (first != nullptr) first->previous = &me;
     list_ = &me;
     me.listed = true;
     state_.fetch_add(kOneListed - kOneSearcher, seq_cst);  // as prepare_sleep
@@ -202,18 +203,19 @@ class alignas(kCacheLine) EventCount {
     Parker* thread = nullptr;
     {
       const Mutex::Guard guard(list_lock_);
-      std::uint64_t state = state_.load(seq_cst);  // seq_cst: it may end the matter, as in notify_one
-      do {
-        if (searchers(state) != 0) return Woke::kNobody;
-        if (list_ == nullptr) break;  // it woke for another reason, and searches, or did
-        // Acq_rel: as in notify_one.
-      } while (!state_.compare_exchange_weak(state, state - kOneListed + kOneSearcher, acq_rel,
-                                             relaxed));
-      if (list_ != nullptr) {
-        thread = list_->thread;
-        unlist(*list_);
+      ListedSleeper* const first = list_;
+      if (first != nullptr) {
+        std::uint64_t state = state_.load(seq_cst);  // seq_cst: as in notify_one
+        do {
+          if (searchers(state) != 0) return Woke::kNobody;
+          // Acq_rel: as in notify_one.
+        } while (!state_.compare_exchange_weak(state, state - kOneListed + kOneSearcher, acq_rel,
+                                               relaxed));
+        thread = first->thread;
+        unlist(*first);
       }
     }
+    // It woke for another reason, and searches, or did: look again whom there is to wake.
     if (thread == nullptr) return notify_one();
     thread->unpark();  // immortal, unlike the sleeper
     return Woke::kSleeper;
