@@ -24,6 +24,8 @@ class Driver {
   virtual bool cancel(Operation& op) noexcept = 0;
   /// True if `poll` would find completions. Cheap, called between tasks.
   virtual bool ready() const noexcept = 0;
+  /// True if `ready` knows.
+  virtual bool tells() const noexcept = 0;
   /// True if operations wait for the next `poll` to reach the kernel.
   virtual bool unsubmitted() const noexcept = 0;
   /// Hands over what was started, and reports what has ended. Does not wait.

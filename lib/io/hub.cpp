@@ -31,6 +31,8 @@ Nanoseconds now() noexcept {
 
 Hub::~Hub() = default;
 
+Helpers& Hub::helpers() noexcept { return *pool_.helpers; }
+
 void Hub::bind_to_this_thread() noexcept {
   current_hub = this;
   Parker* const own = &weft::detail::parker_of_this_thread();
@@ -188,10 +190,10 @@ void Hub::start(Operation& op) noexcept {
 void Hub::dispatch(Operation& op) noexcept {
   switch (op.kind) {
     case Kind::kTimer: return;
-    case Kind::kCall: return pool_.helpers->run(op);
+    case Kind::kCall: return helpers().run(op);
     case Kind::kEntry:
       driver_->start(op);
-      if (submit_by_ == kNever) submit_by_ = now() + kMostDelay;
+      if (turn_by_ == kNever) turn_by_ = now() + kMostDelay;
   }
 }
 
@@ -212,7 +214,7 @@ void Hub::cancel(Operation& op, Reason reason) noexcept {
   switch (op.kind) {
     case Kind::kTimer: return completed(op, -ECANCELED);
     case Kind::kCall:
-      if (pool_.helpers->withdraw(op)) completed(op, -ECANCELED);
+      if (helpers().withdraw(op)) completed(op, -ECANCELED);
       return;
     case Kind::kEntry:
       if (driver_->cancel(op)) completed(op, -ECANCELED);
@@ -304,20 +306,20 @@ bool Hub::due() noexcept {
   if (has_mail() || ready_ != nullptr || look_for_dropped_) return true;
   if (driver_ == nullptr) return false;
   if (driver_->ready() || ++tasks_since_turn_ >= kMostTasks) return true;
-  if (submit_by_ == kNever && timers_.empty()) return false;
+  if (turn_by_ == kNever && timers_.empty()) return false;
   const Nanoseconds at = now();
-  return at >= submit_by_ || (!timers_.empty() && at >= timers_.first().deadline);
+  return at >= turn_by_ || (!timers_.empty() && at >= timers_.first().deadline);
 }
 
 void Hub::turn() noexcept {
   tasks_since_turn_ = 0;
-  submit_by_ = kNever;
   read_mail();
   if (driver_ != nullptr) {
     driver_->poll();
     expire();
     if (look_for_dropped_) [[unlikely]] cancel_dropped();
-    if (!driver_->unsubmitted()) submit_by_ = kNever;
+    const bool again = driver_->unsubmitted() || (operations_ != nullptr && !driver_->tells());
+    turn_by_ = again ? now() + kMostDelay : kNever;
   }
   deliver();
 }

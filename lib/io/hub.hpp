@@ -30,6 +30,8 @@ using weft::detail::Parker;
 using weft::detail::PoolState;
 using weft::detail::Worker;
 
+class Helpers;
+
 /// Starts a thread's operations, runs their timers, and makes their frames ready. It has no driver,
 /// and costs nothing, until the first operation comes.
 ///
@@ -65,6 +67,8 @@ class Hub {
   /// Relaxed: a look between tasks; before it sleeps, the thread is unparked for it.
   bool has_mail() const noexcept { return inbox_.load(relaxed) != nullptr; }
   weft::detail::ListedSleeper& sleeper() noexcept { return sleeper_; }
+
+  Helpers& helpers() noexcept;
 
   /// From the driver: a completion.
   void completed(Operation& op, std::int32_t result) noexcept;
@@ -117,7 +121,7 @@ class Hub {
   TaskNode** ready_end_ = &ready_;
   std::uint32_t generation_ = 0;
   unsigned tasks_since_turn_ = 0;
-  Nanoseconds submit_by_ = kNever;
+  Nanoseconds turn_by_ = kNever;
   bool closed_ = false;
   bool look_for_dropped_ = false;
   int event_ = -1;

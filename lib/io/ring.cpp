@@ -15,6 +15,7 @@
 
 #include "io/driver.hpp"
 #include "io/hub.hpp"
+#include "io/line.hpp"
 
 namespace weft::io::detail {
 
@@ -59,19 +60,12 @@ class Ring final : public Driver {
   void start(Operation& op) noexcept override;
   bool cancel(Operation& op) noexcept override;
   bool ready() const noexcept override;
+  bool tells() const noexcept override { return true; }
   bool unsubmitted() const noexcept override { return ring_.sq.sqe_tail != *ring_.sq.khead; }
   void poll() noexcept override;
   void wait(Nanoseconds timeout) noexcept override;
 
  private:
-  // Operations in a line, by their queue links.
-  struct Line {
-    Operation* first = nullptr;
-    Operation* last = nullptr;
-    void append(Operation& op) noexcept;
-    void remove(Operation& op) noexcept;
-  };
-
   io_uring_sqe* entry() noexcept;
   void give(Operation& op) noexcept;
   void give_waiting() noexcept;
@@ -92,18 +86,6 @@ class Ring final : public Driver {
   Line waiting_;     // for room
   Line to_cancel_;   // in the kernel; their cancellations wait for room
 };
-
-void Ring::Line::append(Operation& op) noexcept {
-  op.queued_before = last;
-  op.queued_after = nullptr;
-  (last != nullptr ? last->queued_after : first) = &op;
-  last = &op;
-}
-
-void Ring::Line::remove(Operation& op) noexcept {
-  (op.queued_before != nullptr ? op.queued_before->queued_after : first) = op.queued_after;
-  (op.queued_after != nullptr ? op.queued_after->queued_before : last) = op.queued_before;
-}
 
 int Ring::make() noexcept {
   constexpr unsigned kLadder[] = {

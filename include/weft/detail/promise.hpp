@@ -41,11 +41,9 @@ struct FinalAwaiter {
 
 struct ScopeJoin;
 
-/// What parks frames by weft's own protocols, and so needs no messenger.
+/// What parks frames by weft's own protocols, and so needs no messenger. I/O operations, too.
 template <class A>
-struct IsOurs : std::bool_constant<std::is_same_v<A, ScopeJoin> || requires {
-  typename A::ParksItself;
-}> {};
+struct IsOurs : std::is_same<A, ScopeJoin> {};
 template <class T>
 struct IsOurs<Task<T>> : std::true_type {};
 template <class T>
@@ -70,7 +68,9 @@ class PromiseBase : public TaskNode {
     if (nested_in != nullptr && nested_in->outcome != Outcome::kNothing) [[unlikely]] {
       awaiter().discard(static_cast<Promise<T>*>(this));
     }
-    if constexpr (IsOurs<std::remove_cvref_t<A>>::value) {
+    if constexpr (requires { typename std::remove_cvref_t<A>::ParksItself; }) {
+      return awaiter_of(awaitable);
+    } else if constexpr (IsOurs<std::remove_cvref_t<A>>::value) {
       return std::forward<A>(awaitable);
     } else {
       return ForeignAwait(std::forward<A>(awaitable));

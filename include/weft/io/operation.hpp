@@ -135,6 +135,8 @@ class Operation : public InboxNode {
   Reason reason = Reason::kNone;
   Place place = Place::kNowhere;
   std::uint8_t driver_state = 0;
+  int driver_fd = -1;               ///< of epoll: what it waits for, and
+  std::uint32_t driver_events = 0;  ///< which events
 
   std::stop_token token;
   std::optional<std::stop_callback<StopCallback>> on_stop;
@@ -163,6 +165,25 @@ Result<T> result_of(const Operation& op) {
   } else {
     return static_cast<T>(op.result);
   }
+}
+
+/// Awaits an operation where it is, a temporary or not (GCC 12 would copy the latter).
+template <class Op>
+struct Awaiter {
+  Op& op;
+  bool await_ready() const noexcept { return op.await_ready(); }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> frame) noexcept {
+    return op.await_suspend(frame);
+  }
+  decltype(auto) await_resume() { return op.await_resume(); }
+};
+
+/// For PromiseBase::await_transform, which finds it by its argument.
+template <class Op>
+  requires requires { typename Op::ParksItself; }
+Awaiter<Op> awaiter_of(Op& op) noexcept {
+  return {op};
 }
 
 /// Base of every operation type. `Derived::prepare()` is called when it is awaited, and so does not
