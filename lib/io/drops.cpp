@@ -21,11 +21,14 @@ weft::detail::Mutex& lock() noexcept {
 }  // namespace
 
 Drop::Drop(const TaskNode* task) noexcept : task_(task) {
-  const weft::detail::Mutex::Guard guard(lock());
-  next_ = list;
-  if (list != nullptr) list->previous_ = this;
-  list = this;
-  number.fetch_add(1, weft::detail::seq_cst);  // see any_drops()
+  {
+    const weft::detail::Mutex::Guard guard(lock());
+    next_ = list;
+    if (list != nullptr) list->previous_ = this;
+    list = this;
+    number.fetch_add(1, weft::detail::seq_cst);  // see any_drops()
+  }
+  weft::detail::heavy_fence();  // pairs with Worker::park
 }
 
 Drop::~Drop() {

@@ -10,7 +10,8 @@
 namespace weft::io::detail {
 
 /// From its construction to its destruction a task is to come to its end. Lives on the stack of the
-/// thread that waits for that.
+/// thread that waits for that, which goes on to tell the pool's hubs. From then on whoever starts an
+/// operation, or parks a frame on another, sees that there is a drop, and has the hubs look again.
 class Drop {
  public:
   explicit Drop(const weft::detail::TaskNode* task) noexcept;

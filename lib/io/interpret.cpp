@@ -61,7 +61,11 @@ struct Vector {
     }
   }
   ssize_t move(const io_uring_sqe& sqe, int flags) const noexcept {
-    const auto offset = static_cast<off_t>(sqe.off);  // -1: the file's own position
+    const ssize_t moved = move_at(sqe, static_cast<off_t>(sqe.off), flags);
+    // As io_uring does: what has no position ignores the offset.
+    return moved < 0 && errno == ESPIPE ? move_at(sqe, -1, flags) : moved;
+  }
+  ssize_t move_at(const io_uring_sqe& sqe, off_t offset, int flags) const noexcept {
     return writes ? ::pwritev2(sqe.fd, first, count, offset, flags)
                   : ::preadv2(sqe.fd, first, count, offset, flags);
   }

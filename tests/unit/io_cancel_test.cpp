@@ -20,7 +20,6 @@ using weft::Flowvar;
 using weft::Task;
 using weft::Threadpool;
 using weft::test::Ends;
-using weft::test::Signal;
 namespace io = weft::io;
 
 namespace {
@@ -36,7 +35,6 @@ WEFT_IO_TEST_EACH_WORKERS(by_a_token) {
   Threadpool pool(workers);
   Ends pipe = weft::test::make_pipe();
   std::stop_source stop;
-  Signal begun;
   // From a task, and from a thread that has nothing to do with the pool.
   for (const bool outside : {false, true}) {
     stop = std::stop_source();

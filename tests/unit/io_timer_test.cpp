@@ -92,8 +92,9 @@ BOOST_AUTO_TEST_CASE(a_million_at_once) {
       for (int i = 0; i < n; ++i) {
         weft::spawn_detached([&, i]() -> Task<> {
           const auto time = i % 2 == 0 ? std::chrono::microseconds(i * 37 % 1000) : 10h;
-          const auto result = co_await io::sleep_for(time).stop_on(
-              i % 2 == 0 ? std::stop_token() : stop.get_token());
+          auto sleep = io::sleep_for(time);
+          if (i % 2 != 0) sleep.stop_on(stop.get_token());
+          const auto result = co_await sleep;
           (result.has_value() ? slept : cancelled).fetch_add(1);
         });
       }
