@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,11 @@
 
 namespace weft::test {
 
+/// For tasks and threads that run at the same time as others: Boost's checks are for one thread.
+inline void require(bool condition, const char* what) {
+  if (!condition) throw std::logic_error(what);
+}
+
 struct Ends {
   io::Fd first;   ///< of a pipe: to read from
   io::Fd second;  ///< of a pipe: to write to
@@ -38,13 +44,13 @@ struct Ends {
 
 inline Ends make_pipe(int flags = 0) {
   int ends[2] = {-1, -1};
-  BOOST_REQUIRE(::pipe2(ends, flags | O_CLOEXEC) == 0);
+  require(::pipe2(ends, flags | O_CLOEXEC) == 0, "pipe2");
   return {io::Fd(ends[0]), io::Fd(ends[1])};
 }
 
 inline Ends make_socket_pair(int flags = 0) {
   int ends[2] = {-1, -1};
-  BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0, ends) == 0);
+  require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0, ends) == 0, "socketpair");
   return {io::Fd(ends[0]), io::Fd(ends[1])};
 }
 

@@ -95,7 +95,7 @@ WEFT_IO_TEST_EACH_WORKERS(started_by_outside_threads) {
       threads.emplace_back([&] {
         Ends pipe = weft::test::make_pipe();
         for (int i = 0; i < 100; ++i) {
-          BOOST_REQUIRE(::write(pipe.second.get(), "x", 1) == 1);
+          weft::test::require(::write(pipe.second.get(), "x", 1) == 1, "write");
           sum += pool.run(read_one(pipe.first));
         }
       });

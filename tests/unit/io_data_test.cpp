@@ -78,7 +78,8 @@ WEFT_IO_TEST_EACH_WORKERS(all_of_a_large_buffer_through_a_small_pipe) {
   std::vector<std::byte> in(out.size() + 100);
   pool.run([&]() -> Task<> {
     Flowvar<> writer = weft::spawn([&]() -> Task<> {
-      BOOST_TEST((co_await io::write_all(pipe.second, out)).value() == out.size());
+      const std::size_t written = (co_await io::write_all(pipe.second, out)).value();
+      weft::test::require(written == out.size(), "write_all");
       (co_await io::close(std::move(pipe.second))).value();
     });
     // Ends with the pipe, before the buffer is full.

@@ -40,8 +40,8 @@ Task<> ask(std::uint16_t port, int times) {
   for (int i = 0; i < times; ++i) {
     out[static_cast<std::size_t>(i) % 100] = static_cast<std::byte>(i);
     (co_await io::send_all(socket, out)).value();
-    BOOST_REQUIRE((co_await io::recv(socket, in, MSG_WAITALL)).value() == 100u);
-    BOOST_REQUIRE((in == out));
+    const std::size_t n = (co_await io::recv(socket, in, MSG_WAITALL)).value();
+    weft::test::require(n == 100 && in == out, "the answer");
   }
 }
 
