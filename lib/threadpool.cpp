@@ -351,7 +351,9 @@ Threadpool& Threadpool::global() {
     auto* const made = new Threadpool(num_threads);
     // Not a static object: a task that calls exit() must not wait for itself.
     std::atexit([] {
-      if (current() == nullptr) global().shutdown();
+      if (current() != nullptr) return;
+      global().state_->close_io();  // as the destructor does
+      global().shutdown();
     });
     return made;
   }();

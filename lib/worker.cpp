@@ -395,14 +395,15 @@ TaskNode* Worker::find_work() {
   // Alone, nobody fills our queue while we look.
   const int rounds = pool.workers.size() == 1 && io != nullptr ? 1 : kSearchRounds;
   for (;;) {
-    if (io != nullptr || has_mail()) hub->turn();
+    if (io != nullptr || has_mail()) hub->turn(rounds == 1);
     for (int i = 0; i < rounds; ++i) {
       if (TaskNode* node = try_take()) {
         found_work();
         return node;
       }
+      if (rounds == 1) break;
       if (io != nullptr) io->between_tasks();
-      if (rounds != 1) relax();
+      relax();
     }
     if (out_of_service()) {
       found_work();  // not really, but the search is over, and the next one may have to start

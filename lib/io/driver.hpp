@@ -29,7 +29,8 @@ class Driver {
   /// True if operations wait for the next `poll` to reach the kernel.
   virtual bool unsubmitted() const noexcept = 0;
   /// Hands over what was started, and reports what has ended. Does not wait.
-  virtual void poll() noexcept = 0;
+  /// \param submit false: `wait` comes next and hands it over, in the same system call
+  virtual void poll(bool submit) noexcept = 0;
   /// The same, but waits for at most `timeout` (kNever: for ever) until something has ended, or the
   /// hub's event was signalled.
   virtual void wait(Nanoseconds timeout) noexcept = 0;

@@ -39,7 +39,7 @@ class Epoll final : public Driver {
   bool ready() const noexcept override { return unsubmitted(); }
   bool tells() const noexcept override { return false; }
   bool unsubmitted() const noexcept override { return !to_try_.empty(); }
-  void poll() noexcept override;
+  void poll(bool submit) noexcept override;
   void wait(Nanoseconds timeout) noexcept override;
 
  private:
@@ -202,7 +202,7 @@ void Epoll::look(Nanoseconds timeout) noexcept {
   }
 }
 
-void Epoll::poll() noexcept {
+void Epoll::poll(bool) noexcept {
   if (unsubmitted()) try_all();
   if (waiting_ == 0) return;
   look(0);

@@ -311,11 +311,11 @@ bool Hub::due() noexcept {
   return at >= turn_by_ || (!timers_.empty() && at >= timers_.first().deadline);
 }
 
-void Hub::turn() noexcept {
+void Hub::turn(bool sleeps_next) noexcept {
   tasks_since_turn_ = 0;
   read_mail();
   if (driver_ != nullptr) {
-    driver_->poll();
+    driver_->poll(!sleeps_next);
     expire();
     if (look_for_dropped_) [[unlikely]] cancel_dropped();
     const bool again = driver_->unsubmitted() || (operations_ != nullptr && !driver_->tells());

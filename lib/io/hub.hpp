@@ -54,7 +54,8 @@ class Hub {
   void start(Operation& op) noexcept;
   /// Does all that is to be done now: messages, submission, completions, timers. Frames that are
   /// ready go to the worker which this thread serves, or to the pool.
-  void turn() noexcept;
+  /// \param sleeps_next `sleep` follows if nothing is ready: what was started may wait for that
+  void turn(bool sleeps_next = false) noexcept;
   /// Between two tasks: a turn, if one is due.
   void between_tasks() noexcept {
     if (due()) turn();

@@ -47,6 +47,34 @@ Operation& operation_of(std::uint64_t tag) noexcept {
   return *reinterpret_cast<Operation*>(tag & 0x0000'FFFF'FFFF'FFFF);
 }
 
+bool sends(unsigned opcode) noexcept {
+  switch (opcode) {
+    case IORING_OP_WRITE:
+    case IORING_OP_WRITEV:
+    case IORING_OP_SEND:
+    case IORING_OP_SENDMSG:
+    case IORING_OP_SEND_ZC: return true;
+    default: return false;
+  }
+}
+
+// True if EAGAIN means that the descriptor has O_NONBLOCK, where the kernel does not wait by itself.
+bool would_wait(const io_uring_sqe& sqe) noexcept {
+  switch (sqe.opcode) {
+    case IORING_OP_READ:
+    case IORING_OP_READV:
+    case IORING_OP_WRITE:
+    case IORING_OP_WRITEV:
+    case IORING_OP_ACCEPT: return true;
+    case IORING_OP_RECV:
+    case IORING_OP_RECVMSG:
+    case IORING_OP_SEND:
+    case IORING_OP_SENDMSG:
+    case IORING_OP_SEND_ZC: return (sqe.msg_flags & MSG_DONTWAIT) == 0;
+    default: return false;
+  }
+}
+
 class Ring final : public Driver {
  public:
   Ring(Hub& hub, int event) noexcept : hub_(hub), event_(event) {}
@@ -62,17 +90,23 @@ class Ring final : public Driver {
   bool ready() const noexcept override;
   bool tells() const noexcept override { return true; }
   bool unsubmitted() const noexcept override { return ring_.sq.sqe_tail != *ring_.sq.khead; }
-  void poll() noexcept override;
+  void poll(bool submit) noexcept override;
   void wait(Nanoseconds timeout) noexcept override;
 
  private:
   io_uring_sqe* entry() noexcept;
   void give(Operation& op) noexcept;
+  void fill(io_uring_sqe& sqe, Operation& op) noexcept;
   void give_waiting() noexcept;
   void watch_event() noexcept;
   void enter(unsigned wait_for, Nanoseconds timeout) noexcept;
   void reap() noexcept;
   void take(const io_uring_cqe& cqe) noexcept;
+  // Relaxed, here and in ready(): what it leads to acquires.
+  bool kernel_has_more() const noexcept {
+    return (std::atomic_ref<unsigned>(*ring_.sq.kflags).load(relaxed) &
+            (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+  }
   bool supports(unsigned opcode) const noexcept { return opcode < 256 && supported_[opcode]; }
 
   Hub& hub_;
@@ -155,36 +189,34 @@ void Ring::start(Operation& op) noexcept {
 }
 
 void Ring::give(Operation& op) noexcept {
-  io_uring_sqe* sqe = nullptr;
   // Who came first goes first.
-  if (waiting_.first != nullptr || in_flight_ >= kMostInFlight || (sqe = entry()) == nullptr) {
-    op.place = Place::kWaiting;
-    return waiting_.append(op);
-  }
-  if (op.driver_state == kItsPoll) {
-    std::memset(sqe, 0, sizeof *sqe);
-    const bool writes = op.sqe().opcode == IORING_OP_SEND || op.sqe().opcode == IORING_OP_SENDMSG ||
-                        op.sqe().opcode == IORING_OP_SEND_ZC || op.sqe().opcode == IORING_OP_WRITE ||
-                        op.sqe().opcode == IORING_OP_WRITEV;
-    io_uring_prep_poll_add(sqe, op.sqe().fd, writes ? POLLOUT : POLLIN);
-  } else {
-    *sqe = op.sqe();
-  }
-  sqe->user_data = tag_of(op);
-  op.place = Place::kKernel;
-  ++in_flight_;
+  io_uring_sqe* const sqe =
+      waiting_.empty() && in_flight_ < kMostInFlight ? entry() : nullptr;
+  if (sqe != nullptr) return fill(*sqe, op);
+  op.place = Place::kWaiting;
+  waiting_.append(op);
 }
 
 void Ring::give_waiting() noexcept {
-  while (waiting_.first != nullptr && in_flight_ < kMostInFlight &&
-         io_uring_sq_space_left(&ring_) != 0) {
-    Line rest = waiting_;
-    Operation& op = *rest.first;
-    rest.remove(op);
-    waiting_ = Line();  // so that give() does not find itself last
-    give(op);
-    waiting_ = rest;
+  while (!waiting_.empty() && in_flight_ < kMostInFlight) {
+    io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
+    if (sqe == nullptr) return;
+    Operation& op = *waiting_.first;
+    waiting_.remove(op);
+    fill(*sqe, op);
   }
+}
+
+void Ring::fill(io_uring_sqe& sqe, Operation& op) noexcept {
+  if (op.driver_state == kItsPoll) {
+    std::memset(&sqe, 0, sizeof sqe);
+    io_uring_prep_poll_add(&sqe, op.sqe().fd, sends(op.sqe().opcode) ? POLLOUT : POLLIN);
+  } else {
+    sqe = op.sqe();
+  }
+  sqe.user_data = tag_of(op);
+  op.place = Place::kKernel;
+  ++in_flight_;
 }
 
 bool Ring::cancel(Operation& op) noexcept {
@@ -208,10 +240,8 @@ bool Ring::cancel(Operation& op) noexcept {
 }
 
 bool Ring::ready() const noexcept {
-  // Relaxed: reap() acquires.
   return *ring_.cq.khead != std::atomic_ref<unsigned>(*ring_.cq.ktail).load(relaxed) ||
-         (std::atomic_ref<unsigned>(*ring_.sq.kflags).load(relaxed) &
-          (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+         kernel_has_more();
 }
 
 void Ring::enter(unsigned wait_for, Nanoseconds timeout) noexcept {
@@ -229,11 +259,12 @@ void Ring::enter(unsigned wait_for, Nanoseconds timeout) noexcept {
   if (taken < 0 && errno == EAGAIN) std::this_thread::yield();
 }
 
-void Ring::poll() noexcept {
+void Ring::poll(bool submit) noexcept {
+  if (!submit && waiting_.empty() && to_cancel_.empty()) return reap();
   // More than once only for what waits for room, and bounded, so that tasks get their turn.
   for (int round = 0; round < 4; ++round) {
     watch_event();
-    while (to_cancel_.first != nullptr && in_flight_ < kCompletions &&
+    while (!to_cancel_.empty() && in_flight_ < kCompletions &&
            io_uring_sq_space_left(&ring_) != 0) {
       Operation& op = *to_cancel_.first;
       to_cancel_.remove(op);
@@ -241,9 +272,9 @@ void Ring::poll() noexcept {
       cancel(op);
     }
     give_waiting();
-    if (unsubmitted() || ready()) enter(0, kNever);
+    if (unsubmitted() || kernel_has_more()) enter(0, kNever);
     reap();
-    if (waiting_.first == nullptr && to_cancel_.first == nullptr) break;
+    if (waiting_.empty() && to_cancel_.empty()) break;
   }
 }
 
@@ -286,16 +317,7 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
       op.driver_state = kItself;
       return give(op);
     }
-    // On a descriptor with O_NONBLOCK the kernel does not wait by itself.
-    const bool may_wait = (op.sqe().opcode == IORING_OP_READ || op.sqe().opcode == IORING_OP_WRITE ||
-                           op.sqe().opcode == IORING_OP_READV || op.sqe().opcode == IORING_OP_WRITEV ||
-                           op.sqe().opcode == IORING_OP_ACCEPT ||
-                           ((op.sqe().opcode == IORING_OP_RECV || op.sqe().opcode == IORING_OP_SEND ||
-                             op.sqe().opcode == IORING_OP_SENDMSG ||
-                             op.sqe().opcode == IORING_OP_RECVMSG ||
-                             op.sqe().opcode == IORING_OP_SEND_ZC) &&
-                            (op.sqe().msg_flags & MSG_DONTWAIT) == 0));
-    if (!was_poll && result == -EAGAIN && may_wait) {
+    if (!was_poll && result == -EAGAIN && would_wait(op.sqe())) {
       op.driver_state = kItsPoll;
       return give(op);
     }
