@@ -3,9 +3,12 @@
 // Threads that wait: the outside thread that works meanwhile, and the worker that blocks in a
 // sync. `docs/design/blocking.md`.
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 
+#include "io/drops.hpp"
+#include "io/hub.hpp"
 #include "weft/detail/frame_pool.hpp"
 #include "weft/detail/pool_state.hpp"
 #include "weft/detail/worker.hpp"
@@ -23,7 +26,7 @@ bool is_quiet(const void* waiter) {
 
 }  // namespace
 
-void block_on(TaskNode* node) {
+void block_on(TaskNode* node, bool dropped) {
   if (current_worker == nullptr) return_frames_at_exit();  // the caller goes on to free one
   if (node->state.is_done()) return;
   if (Worker* const w = current_worker; w != nullptr && w->has_stack()) {
@@ -33,7 +36,18 @@ void block_on(TaskNode* node) {
     }
   }
   const std::uint32_t thief = node->thief.load(relaxed);  // relaxed: a hint
-  if (!node->state.park(&parker_of_this_thread())) return;
+  std::optional<io::detail::Drop> drop;
+  if (!dropped) {
+    if (!node->state.park(&parker_of_this_thread())) return;
+  } else {
+    PoolState& pool = node->scope->pool;
+    // Counted before the state word says that we wait, so that the task's end, and with it the
+    // pool's, comes after.
+    const Visits::Visit visit(pool.visits);
+    if (!node->state.park(&parker_of_this_thread())) return;
+    drop.emplace(node);
+    pool.tell_of_drops();
+  }
   if (Worker* const w = current_worker) {
     w->note_thief(thief);  // for the thread that serves the worker from here on
     w->block_until(is_done, node);
@@ -75,6 +89,7 @@ void PoolState::run_from_outside(TaskNode* node, Scope* in) {
   caller->enter(in);
   node->handle().resume();
   Worker* const w = current_worker;
+  w->hand_operations_over();
   if (!node->state.park(&parker_of_this_thread())) return leave_caller(w);
   w->enter(in);
   if (!work_as_caller(w, is_done, node)) wait_outside(is_done, node);
@@ -87,12 +102,14 @@ Worker* PoolState::try_enter_caller() noexcept {
   guests.fetch_add(1, relaxed);  // relaxed, here and below: decides how many threads serve, no more
   Worker* const caller = workers[0].get();
   current_worker = caller;
+  caller->use_hub(nullptr);
   caller_parker.store(&parker_of_this_thread(), release);  // read after the event count's bit
   caller->start_on_this_thread();
   return caller;
 }
 
 void PoolState::leave_caller(Worker* w) noexcept {
+  w->hand_operations_over();
   while (w->index != 0) {  // it came back as another worker, which a thread of the pool has to serve
     w->stop_on_this_thread();
     current_worker = nullptr;
@@ -144,6 +161,7 @@ void PoolState::wait_outside(bool (*done)(const void*), const void* argument) {
 Worker* Worker::run_as_caller_until(bool (*done)(const void*), const void* argument) {
   Parker& parker = parker_of_this_thread();
   for (std::uint32_t turn = 1; !done(argument); ++turn) {
+    look_at_io();
     if (next == nullptr) {  // what is next goes before: the claimer would overwrite it
       if (Claim* const claim = pool.take_claim()) {
         stop_on_this_thread();
@@ -191,8 +209,10 @@ Worker* Worker::run_as_caller_until(bool (*done)(const void*), const void* argum
 Worker* Worker::serve_on_own_stack(bool (*done)(const void*), const void* argument) {
   Worker* w = this;
   current_worker = w;
+  w->use_hub(io::detail::current_hub);
   w->set_activity(Activity::kRunning);
   while (!done(argument)) {
+    w->look_at_io();
     if (w->next == nullptr) {
       if (Claim* const claim = pool.take_claim()) {
         w->leave_scope();
@@ -207,6 +227,7 @@ Worker* Worker::serve_on_own_stack(bool (*done)(const void*), const void* argume
       w = w->run(node);
     } else {
       w->leave_scope();
+      if (w->hub != nullptr) w->hub->turn();
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
@@ -214,11 +235,22 @@ Worker* Worker::serve_on_own_stack(bool (*done)(const void*), const void* argume
   return w;
 }
 
+namespace {
+// Until the thread is unparked, or something has ended that its hub looks after.
+void rest(io::detail::Hub* own_hub, Parker& parker) noexcept {
+  if (own_hub == nullptr) return parker.park();
+  own_hub->turn();
+  own_hub->sleep();
+}
+}  // namespace
+
 void Worker::block_until(bool (*done)(const void*), const void* argument) {
   if (done(argument)) return;
   Parker& parker = parker_of_this_thread();
   Scope* const outer = scope;
   const std::uintptr_t own_stack_limit = stack_limit;
+  io::detail::Hub* const own_hub = io::detail::current_hub;
+  hand_operations_over();
   scope = nullptr;  // no leave(): this task, which has not ended, is in it
   set_activity(Activity::kAbsent);
   current_worker = nullptr;
@@ -229,15 +261,16 @@ void Worker::block_until(bool (*done)(const void*), const void* argument) {
     back = serve_on_own_stack(done, argument);
   }
   if (back == nullptr) {
-    while (!done(argument)) parker.park();
+    while (!done(argument)) rest(own_hub, parker);
     Claim claim;
     claim.thread = &parker;
     pool.claims.push(claim);
     pool.notify();
-    while (!claim.granted.load(acquire)) parker.park();  // acquire: a worker is ours
+    while (!claim.granted.load(acquire)) rest(own_hub, parker);  // acquire: a worker is ours
     back = claim.worker;
   }
   current_worker = back;
+  back->use_hub(own_hub);
   back->stack_limit = own_stack_limit;
   back->set_activity(Activity::kRunning);
   back->enter(outer);

@@ -32,6 +32,12 @@ void futex_wake(Atomic<std::uint32_t>& word, int count) noexcept {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
 }
 
+void event_signal(int event) noexcept {
+  const std::uint64_t one = 1;
+  // It fails only if the counter is full, and then the event has been signalled.
+  [[maybe_unused]] const ssize_t written = ::write(event, &one, sizeof one);
+}
+
 bool asymmetric_fences() noexcept {
   static const bool registered =
       syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;

@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "io/helpers.hpp"
+#include "io/hub.hpp"
 #include "weft/detail/pool_state.hpp"
 #include "weft/detail/watchdog.hpp"
 
@@ -44,7 +46,9 @@ void pin_this_thread(int cpu) noexcept {
 
 PoolState::PoolState(Threadpool& owner, int num_threads, bool caller_participates,
                      bool pin_threads)
-    : self(owner), has_caller(caller_participates && num_threads > 1) {
+    : self(owner),
+      has_caller(caller_participates && num_threads > 1),
+      helpers(std::make_unique<io::detail::Helpers>()) {
   asymmetric_fences();  // registers, before any worker asks
   const auto n = static_cast<std::uint32_t>(num_threads);
   workers.reserve(n);
@@ -69,6 +73,11 @@ void PoolState::free_scopes() noexcept {
 
 // ---- threads -------------------------------------------------------------------------------
 
+PoolThread::PoolThread(std::unique_ptr<io::detail::Hub> own_hub) noexcept
+    : hub(std::move(own_hub)) {}
+
+PoolThread::~PoolThread() = default;
+
 void PoolState::start_threads(bool pin_threads) {
   const std::vector<int> cpus = pin_threads ? allowed_cpus() : std::vector<int>{};
   for (std::size_t i = has_caller ? 1 : 0; i < workers.size(); ++i) {
@@ -78,7 +87,7 @@ void PoolState::start_threads(bool pin_threads) {
 }
 
 void PoolState::start_thread(Worker* worker) {
-  auto made = std::make_unique<PoolThread>();
+  auto made = std::make_unique<PoolThread>(std::make_unique<io::detail::Hub>(*this));
   made->worker = worker;
   made->thread = std::thread([this, me = made.get()] { thread_main(*me); });
   PoolThread* const thread = made.release();
@@ -89,15 +98,19 @@ void PoolState::start_thread(Worker* worker) {
 }
 
 void PoolState::thread_main(PoolThread& me) {
+  io::detail::Hub& hub = *me.hub;
+  hub.bind_to_this_thread();
   for (;;) {
     const std::uint32_t state = me.state.load(acquire);  // acquire: pairs with serve and stop_threads
-    if (state == PoolThread::kStops) return;
-    if (state != PoolThread::kServes) {
-      futex_wait(me.state, state);
-      continue;
+    if (state == PoolThread::kStops) break;
+    if (state == PoolThread::kServes) {
+      Worker::loop(me);
+    } else {
+      hub.turn();
+      hub.sleep();  // an order given meanwhile comes with a token
     }
-    Worker::loop(me);
   }
+  hub.leave_thread();
 }
 
 void PoolThread::become(Worker* w) noexcept {
@@ -118,7 +131,7 @@ void PoolState::serve(Worker* worker) {
     num_resting_.fetch_sub(1, relaxed);
     t->worker = worker;
     t->state.store(PoolThread::kServes, release);  // hands over all that the worker is
-    futex_wake(t->state, 1);
+    t->hub->parker()->unpark();  // it has one: it has served
     return;
   }
   start_thread(worker);
@@ -144,14 +157,17 @@ void PoolState::stop_threads() noexcept {
   visits.await_end();
   stopping.store(true, seq_cst);  // pairs with the look after prepare_sleep
   idle.wake_all();
-  PoolThread* thread = threads_.exchange(nullptr, acquire);  // acquire: pairs with start_thread
-  while (thread != nullptr) {
-    const std::unique_ptr<PoolThread> ended(std::exchange(thread, thread->next_made));
-    if (ended->state.exchange(PoolThread::kStops, release) == PoolThread::kRests) {
-      futex_wake(ended->state, 1);
+  helpers->stop();  // they post to hubs
+  PoolThread* const threads = threads_.exchange(nullptr, acquire);  // pairs with start_thread
+  for (PoolThread* t = threads; t != nullptr; t = t->next_made) {
+    // Acq_rel: of a thread at rest we see its parker.
+    if (t->state.exchange(PoolThread::kStops, acq_rel) == PoolThread::kRests) {
+      if (Parker* const parker = t->hub->parker()) parker->unpark();
     }
-    ended->thread.join();
+    t->thread.join();
   }
+  // Only now: they may have looked at each other.
+  for (PoolThread* t = threads; t != nullptr;) delete std::exchange(t, t->next_made);
   watchdog_.reset();
 }
 
@@ -172,6 +188,24 @@ void PoolState::shutdown() {
   stop_threads();
   closed.store(2, release);
   futex_wake(closed, INT_MAX);
+}
+
+// ---- I/O -----------------------------------------------------------------------------------
+
+void PoolState::close_io() noexcept {
+  io_closing.store(true, seq_cst);  // pairs with Hub::activate
+  // Acquire: pairs with start_thread. A thread that comes later sees that we close.
+  for (PoolThread* t = threads_.load(acquire); t != nullptr; t = t->next_made) t->hub->post_close();
+}
+
+void PoolState::tell_of_drops() noexcept {
+  for (PoolThread* t = threads_.load(acquire); t != nullptr; t = t->next_made) t->hub->post_drop();
+}
+
+io::detail::Hub& PoolState::io_home() noexcept {
+  // Acquire: pairs with Hub::activate, and with start_thread.
+  io::detail::Hub* const first = first_hub.load(acquire);
+  return first != nullptr ? *first : *threads_.load(acquire)->hub;
 }
 
 // ---- spawning from outside -----------------------------------------------------------------
@@ -299,7 +333,10 @@ Threadpool::Threadpool(Options options)
           *this, detail::checked_num_threads(options.num_threads), options.caller_participates,
           options.pin_threads)) {}
 
-Threadpool::~Threadpool() { shutdown(); }
+Threadpool::~Threadpool() {
+  state_->close_io();
+  shutdown();
+}
 
 int Threadpool::num_threads() const noexcept { return static_cast<int>(state_->workers.size()); }
 
@@ -350,7 +387,9 @@ Threadpool& Threadpool::global() {
     auto* const made = new Threadpool(num_threads);
     // Not a static object: a task that calls exit() must not wait for itself.
     std::atexit([] {
-      if (current() == nullptr) global().shutdown();
+      if (current() != nullptr) return;
+      global().state_->close_io();  // as the destructor does
+      global().shutdown();
     });
     return made;
   }();

@@ -7,6 +7,8 @@
 #include <exception>
 #include <utility>
 
+#include "io/drops.hpp"
+#include "io/hub.hpp"
 #include "weft/detail/foreign_await.hpp"
 #include "weft/detail/frame_pool.hpp"
 #include "weft/detail/pool_state.hpp"
@@ -137,6 +139,11 @@ bool Worker::park(TaskNode* frame, TaskNode* awaited) noexcept {
   }
   note_thief(thief);  // callers that park after us have none
   count(awaits_parked);
+  // Who waits for an operation that is in flight may be known only now. The light side of the fence
+  // in Drop: either it sees our park, or we see the drop.
+  if (full_fences) [[unlikely]] full_fence();
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (io::detail::any_drops()) [[unlikely]] pool.tell_of_drops();
   return true;
 }
 
@@ -165,16 +172,13 @@ void after_foreign_park_failed(TaskNode* frame) noexcept {
   if (parked != nullptr) [[unlikely]] parked->remove(frame);
 }
 
-namespace {
-// A frame that is ready again may run, and be gone, at any time.
-void unlist(TaskNode* frame) noexcept {
+void unlist_parked(TaskNode* frame) noexcept {
   ParkedFrames* const parked = frame->scope->pool.workers[0]->parked;
   if (parked != nullptr) [[unlikely]] parked->remove(frame);
 }
-}  // namespace
 
 void resume_on_own_pool(TaskNode* frame) noexcept {
-  unlist(frame);
+  unlist_parked(frame);
   if (Worker* const w = current_worker) {
     w->make_ready(frame);
   } else {
@@ -206,7 +210,7 @@ void finish(TaskNode* node) noexcept {
     waiter.thread()->unpark();
   } else if (!waiter.none()) {
     TaskNode* const frame = waiter.frame();
-    unlist(frame);
+    unlist_parked(frame);
     if (Worker* const w = current_worker; &frame->scope->pool == &w->pool) {
       w->next = frame;
     } else {
@@ -232,7 +236,7 @@ void detach(TaskNode* node) noexcept {
 }
 
 void drop(TaskNode* node) noexcept {
-  block_on(node);
+  block_on(node, true);
   discard(node);
 }
 
@@ -345,12 +349,50 @@ TaskNode* Worker::next_in_line(std::uint32_t turn) noexcept {
   if (TaskNode* node = std::exchange(next, nullptr)) return node;
   // Every now and then, so that a queue which never gets empty does not keep outsiders waiting.
   if (turn % kInjectedEvery == 0) {
+    if (has_mail()) [[unlikely]] hub->turn();
     if (TaskNode* node = take_injected()) {
       notify_if_idle();  // the rest is in our queue now
       return node;
     }
+    // Nor should frames that I/O makes ready, time and again, keep the oldest task waiting.
+    if (io != nullptr) {
+      queue.share();
+      TaskNode* oldest = nullptr;
+      if (queue.steal_public(oldest) == Taskqueue<TaskNode>::Steal::kGot) return oldest;
+    }
   }
   return queue.pop();
+}
+
+void Worker::do_io() noexcept {
+  hand_operations_over();
+  if (io != nullptr) io->between_tasks();
+}
+
+bool Worker::has_mail() const noexcept { return hub != nullptr && hub->has_mail(); }
+
+void Worker::use_hub(io::detail::Hub* of_this_thread) noexcept {
+  hub = of_this_thread;
+  io = hub != nullptr && hub->active() ? hub : nullptr;
+}
+
+void Worker::hand_operations_over() noexcept {
+  if (outside_operations == nullptr) return;
+  // Once the last one is with its hub it may end, and with it the task, and the pool.
+  const Visits::Visit visit(pool.visits);
+  io::detail::Operation* newest_first = std::exchange(outside_operations, nullptr);
+  io::detail::Operation* oldest_first = nullptr;
+  while (newest_first != nullptr) {
+    io::detail::Operation* const op = newest_first;
+    newest_first = op->next;
+    op->next = oldest_first;
+    oldest_first = op;
+  }
+  while (oldest_first != nullptr) {
+    io::detail::Operation* const op = oldest_first;
+    oldest_first = op->next;
+    op->hub->post_new(*op);
+  }
 }
 
 bool Worker::out_of_service() const noexcept {
@@ -366,21 +408,30 @@ TaskNode* Worker::find_work() {
   leave_scope();
   set_activity(Activity::kSearching);
   pool.idle.begin_search();
+  // Alone, nobody fills our queue while we look.
+  const int rounds = pool.workers.size() == 1 && io != nullptr ? 1 : kSearchRounds;
   for (;;) {
-    for (int i = 0; i < kSearchRounds; ++i) {
+    if (io != nullptr || has_mail()) hub->turn(rounds == 1);
+    for (int i = 0; i < rounds; ++i) {
       if (TaskNode* node = try_take()) {
         found_work();
         return node;
       }
+      if (rounds == 1) break;
+      if (io != nullptr) io->between_tasks();
       relax();
     }
     if (out_of_service()) {
       found_work();  // not really, but the search is over, and the next one may have to start
       return nullptr;
     }
+    if (io != nullptr) {
+      sleep_with_hub();
+      continue;
+    }
     const std::uint32_t round = pool.idle.prepare_sleep();
     heavy_fence();
-    if (pool.work_visible() || out_of_service()) {
+    if (pool.work_visible() || out_of_service() || has_mail()) {
       pool.idle.cancel_sleep();
     } else {
       set_activity(Activity::kSleeping);
@@ -390,6 +441,19 @@ TaskNode* Worker::find_work() {
       set_activity(Activity::kSearching);
     }
   }
+}
+
+void Worker::sleep_with_hub() noexcept {
+  pool.idle.begin_listed_sleep(hub->sleeper());
+  if (pool.workers.size() > 1) heavy_fence();  // alone, only outside threads give us work: seq_cst
+  if (!pool.work_visible() && !out_of_service()) {
+    set_activity(Activity::kSleeping);
+    count(sleeps);
+    hub->sleep();
+    count(wakes);
+    set_activity(Activity::kSearching);
+  }
+  pool.idle.end_listed_sleep(hub->sleeper());
 }
 
 void Worker::start_on_this_thread() noexcept {
@@ -421,8 +485,10 @@ void Worker::loop(PoolThread& self) {
   PoolState& pool = w->pool;
   self.become(w);
   current_worker = w;
+  w->use_hub(self.hub.get());
   w->start_on_this_thread();
   for (std::uint32_t turn = 1;; ++turn) {
+    w->look_at_io();
     if (w->next == nullptr) {  // what is next goes before: the claimer would overwrite it
       Claim* const claim = pool.take_claim();
       if (claim != nullptr || w->not_needed()) {

@@ -2,9 +2,10 @@
 #pragma once
 
 /// \file
-/// Everything but I/O.
+/// Everything.
 
 #include "weft/flowvar.hpp"     // IWYU pragma: export
+#include "weft/io.hpp"          // IWYU pragma: export
 #include "weft/metrics.hpp"     // IWYU pragma: export
 #include "weft/spawn.hpp"       // IWYU pragma: export
 #include "weft/sync_scope.hpp"  // IWYU pragma: export

@@ -26,6 +26,9 @@ WEFT_API bool futex_wait_for(Atomic<std::uint32_t>& word, std::uint32_t expected
 /// memory that now is something else is a spurious wake-up there, and all our waits loop.
 WEFT_API void futex_wake(Atomic<std::uint32_t>& word, int count) noexcept;
 
+/// Adds one to an eventfd.
+WEFT_API void event_signal(int event) noexcept;
+
 /// True if membarrier(2) is to be had, so that the often used side of the pair may be a mere
 /// compiler barrier. Registers the process at the first call.
 WEFT_API bool asymmetric_fences() noexcept;

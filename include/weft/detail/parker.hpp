@@ -36,17 +36,45 @@ class alignas(64) Parker {
 
   /// Leaves a token and wakes the thread if it sleeps. Any thread, any number of times.
   void unpark() noexcept {
-    // Release: pairs with park's acquire. An exchange, so that exactly one of several calls
-    // sees kParked and makes the system call.
-    if (word_.exchange(kToken, release) == kParked) futex_wake(word_, 1);
+    // Release: pairs with park's acquire, and with those of the sleep in a driver. An exchange, so
+    // that exactly one of several calls sees that the thread sleeps and makes the system call.
+    const std::uint32_t before = word_.exchange(kToken, acq_rel);
+    if (before == kParked) {
+      futex_wake(word_, 1);
+    } else if (before == kInDriver) {
+      event_signal(event_.load(relaxed));  // relaxed: acquired with kInDriver
+    }
+  }
+
+  /// Sleeping in the kernel's queue of completions instead, where an eventfd wakes the thread:
+  ///
+  ///     if (begin_driver_sleep(event)) { sleep until the event is signalled, or for less;
+  ///                                      signals += end_driver_sleep(); }
+  ///
+  /// \return false: there was a token, now taken; do not sleep
+  bool begin_driver_sleep(int event) noexcept {
+    event_.store(event, relaxed);  // relaxed: published by the exchange below
+    std::uint32_t word = kEmpty;
+    // Release: pairs with unpark's acquire, for the event. Acquire on failure: as in park.
+    if (word_.compare_exchange_strong(word, kInDriver, acq_rel, acquire)) return true;
+    word_.exchange(kEmpty, acquire);  // an exchange: the token of a second unpark counts as taken too
+    return false;
+  }
+
+  /// \return how many signals (0 or 1) the event has got from this sleep, or will get with the
+  /// next step of whoever woke us: the owner closes the event only after it has seen them all.
+  int end_driver_sleep() noexcept {
+    return word_.exchange(kEmpty, acquire) == kToken ? 1 : 0;  // acquire: as in park
   }
 
  private:
   static constexpr std::uint32_t kParked = 0;
   static constexpr std::uint32_t kEmpty = 1;
   static constexpr std::uint32_t kToken = 2;
+  static constexpr std::uint32_t kInDriver = 3;
 
   Atomic<std::uint32_t> word_;
+  Atomic<int> event_{-1};
 
  public:
   /// Link of the free list in which the parkers of ended threads wait for a new owner.

@@ -23,6 +23,11 @@ namespace weft {
 class Threadpool;
 }
 
+namespace weft::io::detail {
+class Helpers;
+class Hub;
+}
+
 namespace weft::detail {
 
 class Watchdog;
@@ -56,6 +61,13 @@ struct PoolState {
   void wait_until_all_quiet();
   void shutdown();
 
+  /// Cancels all I/O, also what tasks are about to start.
+  void close_io() noexcept;
+  /// Has every hub look for operations of tasks whose Flowvars were dropped.
+  void tell_of_drops() noexcept;
+  /// Where outside threads' operations go.
+  io::detail::Hub& io_home() noexcept;
+
   Scope* acquire_scope();
   void release_scope(Scope* scope) noexcept;
 
@@ -78,6 +90,10 @@ struct PoolState {
   EventCount idle{!asymmetric_fences()};
   InjectionQueue injected;
   Scope* root = nullptr;
+
+  Atomic<bool> io_closing{false};
+  Atomic<io::detail::Hub*> first_hub{nullptr};  ///< the first that became active
+  const std::unique_ptr<io::detail::Helpers> helpers;
 
   Visits visits;
   CallerSeat caller_seat;

@@ -11,12 +11,17 @@
 /// is able to go on does, however many tasks are blocked.
 
 #include <cstdint>
+#include <memory>
 #include <thread>
 
 #include "weft/detail/atomic.hpp"
 #include "weft/detail/config.hpp"
 #include "weft/detail/futex.hpp"
 #include "weft/detail/parker.hpp"
+
+namespace weft::io::detail {
+class Hub;
+}
 
 namespace weft::detail {
 
@@ -73,14 +78,19 @@ class alignas(kCacheLine) Claims {
   Atomic<Claim*> head_{nullptr};
 };
 
-/// One thread of a pool: serves a worker, or rests until it is told to.
+/// One thread of a pool: serves a worker, or rests until it is told to; its hub may have work
+/// meanwhile.
 struct PoolThread {
+  explicit PoolThread(std::unique_ptr<io::detail::Hub> own_hub) noexcept;
+  ~PoolThread();
+
   static constexpr std::uint32_t kRests = 0;
   static constexpr std::uint32_t kReserved = 1;  ///< somebody is about to tell it
   static constexpr std::uint32_t kServes = 2;
   static constexpr std::uint32_t kStops = 3;
 
-  Atomic<std::uint32_t> state{kServes};  ///< the futex it rests on
+  Atomic<std::uint32_t> state{kServes};  ///< whoever changes it unparks the thread
+  const std::unique_ptr<io::detail::Hub> hub;
   Worker* worker = nullptr;              ///< with kServes
   int cpu = -1;                          ///< to which it is pinned, if at all
   PoolThread* next_made = nullptr;

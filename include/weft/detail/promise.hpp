@@ -41,7 +41,7 @@ struct FinalAwaiter {
 
 struct ScopeJoin;
 
-/// What parks frames by weft's own protocols, and so needs no messenger.
+/// What parks frames by weft's own protocols, and so needs no messenger. I/O operations, too.
 template <class A>
 struct IsOurs : std::is_same<A, ScopeJoin> {};
 template <class T>
@@ -66,7 +66,9 @@ class PromiseBase : public TaskNode {
 
   template <class A>
   decltype(auto) await_transform(A&& awaitable) {
-    if constexpr (IsOurs<std::remove_cvref_t<A>>::value) {
+    if constexpr (requires { typename std::remove_cvref_t<A>::ParksItself; }) {
+      return awaiter_of(awaitable);
+    } else if constexpr (IsOurs<std::remove_cvref_t<A>>::value) {
       return std::forward<A>(awaitable);
     } else {
       return ForeignAwait(std::forward<A>(awaitable));

@@ -57,6 +57,13 @@ class StateWord {
   /// Before the task is visible to anyone else.
   void init_detached() noexcept { word_.store(kDetached, relaxed); }
 
+  /// The frame that waits, if one does. Acquire: pairs with its park, so that it can be looked at.
+  TaskNode* waiting_frame() const noexcept {
+    const std::uintptr_t word = word_.load(acquire);
+    const bool frame = word > kDone && (word & kThreadTag) == 0;
+    return frame ? reinterpret_cast<TaskNode*>(word) : nullptr;
+  }
+
   /// For the watchdog. Relaxed: a picture, not a synchronisation.
   std::uintptr_t peek() const noexcept { return word_.load(relaxed); }
 

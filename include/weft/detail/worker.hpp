@@ -15,6 +15,11 @@
 #include "weft/detail/taskqueue.hpp"
 #include "weft/metrics.hpp"
 
+namespace weft::io::detail {
+class Hub;
+class Operation;
+}
+
 namespace weft::detail {
 
 struct PoolState;
@@ -53,6 +58,11 @@ struct alignas(kCacheLine) Worker {
   bool steal_many = false;
   const bool full_fences;            ///< no membarrier here: the light side is a full fence
   ParkedFrames* parked = nullptr;    ///< set if a watchdog wants to know
+
+  // Between tasks:
+  io::detail::Hub* io = nullptr;   ///< of the thread that serves us, once it has used I/O
+  io::detail::Operation* outside_operations = nullptr;  ///< started here by an outside thread
+  io::detail::Hub* hub = nullptr;  ///< of the thread that serves us, unless that is an outside one
 
   Scope* scopes_at_rest = nullptr;  ///< for our next sync_scope, by next_free
   int num_scopes_at_rest = 0;
@@ -165,8 +175,17 @@ struct alignas(kCacheLine) Worker {
   static constexpr int kSearchRounds = 64;
   static void relax() noexcept;  // a few hundred nanoseconds
   TaskNode* find_work();
+  void sleep_with_hub() noexcept;
   bool out_of_service() const noexcept;
   bool not_needed() const noexcept;
+  bool has_mail() const noexcept;
+  /// Between two tasks: one predictable branch for a worker that has no I/O.
+  void look_at_io() noexcept {
+    if (io != nullptr || outside_operations != nullptr) [[unlikely]] do_io();
+  }
+  void do_io() noexcept;
+  void use_hub(io::detail::Hub* of_this_thread) noexcept;
+  void hand_operations_over() noexcept;
   TaskNode* try_take() noexcept;
   TaskNode* next_in_line(std::uint32_t turn) noexcept;
   TaskNode* steal_from(Worker& victim, bool leapfrog, bool open) noexcept;
@@ -189,7 +208,8 @@ struct alignas(kCacheLine) Worker {
 WEFT_API void finish(TaskNode* node) noexcept;
 
 /// Blocks the calling thread, whatever it is, until `node` has ended; it works meanwhile.
-WEFT_API void block_on(TaskNode* node);
+/// \param dropped nobody wants the result: cancel the I/O that `node` waits for
+WEFT_API void block_on(TaskNode* node, bool dropped = false);
 
 /// Destroys a frame that has not started, or has ended; on any thread.
 WEFT_API void discard(TaskNode* node) noexcept;
@@ -197,6 +217,9 @@ WEFT_API void discard(TaskNode* node) noexcept;
 /// The Flowvar of `node` is gone: waits for it and destroys the frame.
 WEFT_API void drop(TaskNode* node) noexcept;
 WEFT_API void detach(TaskNode* node) noexcept;
+
+/// A frame that was parked is ready again, and may run, and be gone, at any time.
+void unlist_parked(TaskNode* frame) noexcept;
 
 /// Counts and queues a new task. `pool` nullptr: the current one, or else the global one.
 /// \throws std::logic_error if the pool is shut down, std::bad_alloc; the node is then as before

@@ -129,6 +129,22 @@ inline void futex_wake(Atomic<std::uint32_t>& word, int count, Where where = {})
   }
 }
 
+/// The eventfds of a model: it sets as many as it has threads that sleep in a driver.
+inline Atomic<std::uint32_t>* model_events[4] = {};
+
+/// write(2) to an eventfd. It orders nothing.
+inline void event_signal(int event, Where where = {}) {
+  model_events[event]->fetch_add(1, relaxed, where);
+  futex_wake(*model_events[event], 1, where);
+}
+
+/// Sleeps in a driver: until the event is signalled, or something else has ended, which may be at
+/// any time. \return signals taken
+inline std::uint32_t driver_wait(int event, Where where = {}) {
+  futex_wait(*model_events[event], 0, where);
+  return model_events[event]->exchange(0, relaxed, where);
+}
+
 /// An asymmetric pair as P1202 has it. A light fence and a heavy one are ordered, in whichever
 /// order they come: what is sequenced before the first is visible after the second. Two light ones
 /// are not, and a light one that meets no heavy one orders nothing. So a light fence leaves a

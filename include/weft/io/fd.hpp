@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// File descriptors, owned and borrowed.
+
+#include <unistd.h>
+
+#include <utility>
+
+namespace weft::io {
+
+/// Owns a file descriptor, and closes it. Move-only; not thread-safe.
+class Fd {
+ public:
+  Fd() noexcept = default;
+  explicit Fd(int fd) noexcept : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    Fd(std::move(other)).swap(*this);
+    return *this;
+  }
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+  ~Fd() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+  void swap(Fd& other) noexcept { std::swap(fd_, other.fd_); }
+  int get() const noexcept { return fd_; }
+  /// Gives the descriptor up: the caller closes it.
+  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+  bool valid() const noexcept { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+/// A descriptor that somebody else closes, after the operation on it has ended.
+class BorrowedFd {
+ public:
+  // Implicit: every operation takes an Fd as it is.
+  BorrowedFd(const Fd& fd) noexcept : fd_(fd.get()) {}
+  int get() const noexcept { return fd_; }
+
+ private:
+  friend BorrowedFd borrow(int fd) noexcept;
+  struct Number {
+    int fd;
+  };
+  explicit BorrowedFd(Number number) noexcept : fd_(number.fd) {}
+
+  int fd_;
+};
+
+/// For an operation on a plain descriptor: `io::read(io::borrow(0), buffer)`. AT_FDCWD is one too.
+inline BorrowedFd borrow(int fd) noexcept { return BorrowedFd(BorrowedFd::Number{fd}); }
+
+}  // namespace weft::io

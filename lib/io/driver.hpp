@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// What a hub asks of the thing that runs operations: a ring, or epoll.
+
+#include <memory>
+
+#include "weft/io/operation.hpp"
+
+namespace weft::io::detail {
+
+class Hub;
+
+/// Belongs to one thread, as its hub does: nothing here is thread-safe. Completions are given to
+/// `Hub::completed`, from within `poll` and `wait` only.
+class Driver {
+ public:
+  virtual ~Driver() = default;
+
+  /// Takes an operation of Kind::kEntry. It need not reach the kernel before the next `poll`.
+  virtual void start(Operation& op) noexcept = 0;
+  /// Asks for its end. \return true: it has not begun, and is the caller's again
+  virtual bool cancel(Operation& op) noexcept = 0;
+  /// True if `poll` would find completions. Cheap, called between tasks.
+  virtual bool ready() const noexcept = 0;
+  /// True if `ready` knows.
+  virtual bool tells() const noexcept = 0;
+  /// True if operations wait for the next `poll` to reach the kernel.
+  virtual bool unsubmitted() const noexcept = 0;
+  /// Hands over what was started, and reports what has ended. Does not wait.
+  /// \param submit false: `wait` comes next and hands it over, in the same system call
+  virtual void poll(bool submit) noexcept = 0;
+  /// The same, but waits for at most `timeout` (kNever: for ever) until something has ended, or the
+  /// hub's event was signalled.
+  virtual void wait(Nanoseconds timeout) noexcept = 0;
+};
+
+/// \param event the eventfd that ends `wait` \return nullptr if there is no such thing here
+std::unique_ptr<Driver> make_ring(Hub& hub, int event);
+/// \throws std::system_error
+std::unique_ptr<Driver> make_epoll(Hub& hub, int event);
+
+/// True if this process is to use io_uring: compiled in, not refused, not told otherwise.
+bool ring_usable() noexcept;
+
+}  // namespace weft::io::detail

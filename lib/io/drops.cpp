@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "io/drops.hpp"
+
+#include "weft/detail/mutex.hpp"
+
+namespace weft::io::detail {
+
+using weft::detail::TaskNode;
+
+namespace {
+
+// For all pools: a drop is rare, blocks, and may outlast the pool.
+constinit weft::detail::Atomic<std::uint32_t> number{0};
+constinit Drop* list = nullptr;
+
+weft::detail::Mutex& lock() noexcept {
+  static weft::detail::Mutex mutex;
+  return mutex;
+}
+
+}  // namespace
+
+Drop::Drop(const TaskNode* task) noexcept : task_(task) {
+  {
+    const weft::detail::Mutex::Guard guard(lock());
+    next_ = list;
+    if (list != nullptr) list->previous_ = this;
+    list = this;
+    number.fetch_add(1, weft::detail::seq_cst);  // see any_drops()
+  }
+  weft::detail::heavy_fence();  // pairs with Worker::park
+}
+
+Drop::~Drop() {
+  const weft::detail::Mutex::Guard guard(lock());
+  (previous_ != nullptr ? previous_->next_ : list) = next_;
+  if (next_ != nullptr) next_->previous_ = previous_;
+  number.fetch_sub(1, weft::detail::relaxed);  // relaxed: a hub that looks in vain does no harm
+}
+
+bool any_drops() noexcept { return number.load(weft::detail::seq_cst) != 0; }
+
+DropsView::DropsView() noexcept { lock().lock(); }
+DropsView::~DropsView() { lock().unlock(); }
+
+bool DropsView::empty() const noexcept { return list == nullptr; }
+
+bool DropsView::waited_for_by(const TaskNode* frame) const noexcept {
+  while (frame != nullptr) {
+    for (const Drop* drop = list; drop != nullptr; drop = drop->next_) {
+      if (drop->task_ == frame) return true;
+    }
+    frame = frame->state.waiting_frame();
+  }
+  return false;
+}
+
+}  // namespace weft::io::detail

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// The I/O of one thread of a pool. `docs/design/io.md`, `docs/design/io-parking.md`.
+
+#include <cstdint>
+#include <memory>
+
+#include "io/driver.hpp"
+#include "io/timer_heap.hpp"
+#include "weft/detail/eventcount.hpp"
+#include "weft/detail/parker.hpp"
+#include "weft/io/operation.hpp"
+
+namespace weft::detail {
+struct PoolState;
+struct Worker;
+}
+
+namespace weft::io::detail {
+
+using weft::detail::acq_rel;
+using weft::detail::acquire;
+using weft::detail::Atomic;
+using weft::detail::relaxed;
+using weft::detail::release;
+using weft::detail::seq_cst;
+using weft::detail::Parker;
+using weft::detail::PoolState;
+using weft::detail::Worker;
+
+class Helpers;
+
+/// Starts a thread's operations, runs their timers, and makes their frames ready. It has no driver,
+/// and costs nothing, until the first operation comes.
+///
+/// A hub belongs to a thread, not to a worker: it goes on when its thread blocks in a sync or rests.
+/// Others reach it through its inbox.
+class Hub {
+ public:
+  explicit Hub(PoolState& pool) noexcept : pool_(pool) {}
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
+  ~Hub();
+
+  // ---- its thread
+
+  /// First of all.
+  void bind_to_this_thread() noexcept;
+  /// Last of all, with nothing in flight.
+  void leave_thread() noexcept;
+
+  void start(Operation& op) noexcept;
+  /// Does all that is to be done now: messages, submission, completions, timers. Frames that are
+  /// ready go to the worker which this thread serves, or to the pool.
+  /// \param sleeps_next `sleep` follows if nothing is ready: what was started may wait for that
+  void turn(bool sleeps_next = false) noexcept;
+  /// Between two tasks: a turn, if one is due.
+  void between_tasks() noexcept {
+    if (due()) turn();
+  }
+  /// Sleeps until something has ended, or the thread was unparked. To be followed by a turn, after
+  /// one that followed the caller's announcement, if any.
+  void sleep() noexcept;
+  /// True if it has ever had an operation.
+  bool active() const noexcept { return active_.load(relaxed); }  // relaxed: our own
+  /// Relaxed: a look between tasks; before it sleeps, the thread is unparked for it.
+  bool has_mail() const noexcept { return inbox_.load(relaxed) != nullptr; }
+  weft::detail::ListedSleeper& sleeper() noexcept { return sleeper_; }
+
+  Helpers& helpers() noexcept;
+
+  /// From the driver: a completion.
+  void completed(Operation& op, std::int32_t result) noexcept;
+
+  // ---- any thread
+
+  /// Sets bits of a node that belongs to this hub, and sees to it that the hub looks.
+  void post(InboxNode& node, std::uint32_t bits) noexcept;
+  /// Puts an operation in whose bits are kQueued and kStart at least. The hub owns it then.
+  void post_new(Operation& op) noexcept;
+  /// Cancels all operations, and those to come. To be called after the pool's `io_closing` was set.
+  void post_close() noexcept { post_if_active(InboxNode::kClose); }
+  /// Looks for operations of dropped tasks.
+  void post_drop() noexcept { post_if_active(InboxNode::kDrop); }
+  /// Acquire: pairs with bind_to_this_thread.
+  Parker* parker() const noexcept { return parker_.load(acquire); }
+
+ private:
+  bool due() noexcept;
+  bool activate() noexcept;
+  void post_if_active(std::uint32_t bits) noexcept;
+  void push(InboxNode& node) noexcept;
+  void wake() noexcept;
+  void take_mail() noexcept;
+  void read_mail() noexcept;
+  void leave_inbox(Operation& op) noexcept;
+  void dispatch(Operation& op) noexcept;
+  void cancel(Operation& op, Reason reason) noexcept;
+  void cancel_all() noexcept;
+  void cancel_dropped() noexcept;
+  void expire() noexcept;
+  void end(Operation& op) noexcept;
+  void deliver() noexcept;
+  Nanoseconds until_next_deadline() const noexcept;
+
+  PoolState& pool_;
+  Atomic<InboxNode*> inbox_{nullptr};  // a stack; only ever taken whole
+  Atomic<Parker*> parker_{nullptr};
+  Atomic<bool> active_{false};
+  InboxNode control_;  // for what concerns the hub itself
+
+  // Its thread's:
+  InboxNode* mail_ = nullptr;  // taken from the inbox, oldest first
+  InboxNode** mail_end_ = &mail_;
+  std::unique_ptr<Driver> driver_;
+  std::int32_t no_driver_ = 0;         // why, an error number negated
+  Operation* operations_ = nullptr;    // all that have started and not ended
+  TimerHeap timers_;
+  TaskNode* ready_ = nullptr;  // frames to resume, oldest first, by `link`
+  TaskNode** ready_end_ = &ready_;
+  std::uint32_t generation_ = 0;
+  unsigned tasks_since_turn_ = 0;
+  Nanoseconds turn_by_ = kNever;
+  bool closed_ = false;
+  bool look_for_dropped_ = false;
+  int event_ = -1;
+  std::int64_t signals_ = 0;  // of the event, as Parker::end_driver_sleep counts them
+  weft::detail::ListedSleeper sleeper_;
+};
+
+/// The hub of this thread, or nullptr outside of pools.
+extern constinit thread_local Hub* current_hub;
+
+/// Steady clock. In nanoseconds.
+Nanoseconds now() noexcept;
+
+}  // namespace weft::io::detail

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// The driver on io_uring.
+#include <liburing.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <thread>
+
+#include "io/driver.hpp"
+#include "io/hub.hpp"
+#include "io/line.hpp"
+
+namespace weft::io::detail {
+
+namespace {
+
+constexpr unsigned kSubmissions = 256;
+constexpr unsigned kCompletions = 4096;
+// All the rest may be in flight; what cancels it needs room, too.
+constexpr unsigned kMostInFlight = kCompletions - kSubmissions;
+
+// Newer than liburing 2.3 (Linux 6.15).
+constexpr unsigned kEnterNoIowait = 1u << 7;
+constexpr unsigned kFeatureNoIowait = 1u << 17;
+
+// Completions that are not of an operation.
+constexpr std::uint64_t kWakeUp = 1;
+constexpr std::uint64_t kCancellation = 2;
+
+// What an operation's entry is when it is in the kernel.
+enum State : std::uint8_t { kItself, kItsPoll };
+
+// The address, with the generation's lower bits above it. An operation that is started where another
+// one was has another number, so nothing that was meant for that one hits it.
+std::uint64_t tag_of(const Operation& op) noexcept {
+  return reinterpret_cast<std::uintptr_t>(&op) | std::uint64_t{op.generation} << 48;
+}
+
+Operation& operation_of(std::uint64_t tag) noexcept {
+  return *reinterpret_cast<Operation*>(tag & 0x0000'FFFF'FFFF'FFFF);
+}
+
+bool sends(unsigned opcode) noexcept {
+  switch (opcode) {
+    case IORING_OP_WRITE:
+    case IORING_OP_WRITEV:
+    case IORING_OP_SEND:
+    case IORING_OP_SENDMSG:
+    case IORING_OP_SEND_ZC: return true;
+    default: return false;
+  }
+}
+
+// True if EAGAIN means that the descriptor has O_NONBLOCK, where the kernel does not wait by itself.
+bool would_wait(const io_uring_sqe& sqe) noexcept {
+  switch (sqe.opcode) {
+    case IORING_OP_READ:
+    case IORING_OP_READV:
+    case IORING_OP_WRITE:
+    case IORING_OP_WRITEV:
+    case IORING_OP_ACCEPT: return true;
+    case IORING_OP_RECV:
+    case IORING_OP_RECVMSG:
+    case IORING_OP_SEND:
+    case IORING_OP_SENDMSG:
+    case IORING_OP_SEND_ZC: return (sqe.msg_flags & MSG_DONTWAIT) == 0;
+    default: return false;
+  }
+}
+
+class Ring final : public Driver {
+ public:
+  Ring(Hub& hub, int event) noexcept : hub_(hub), event_(event) {}
+  ~Ring() override {
+    if (made_) io_uring_queue_exit(&ring_);
+  }
+
+  /// \return zero or an error number negated
+  int make() noexcept;
+
+  void start(Operation& op) noexcept override;
+  bool cancel(Operation& op) noexcept override;
+  bool ready() const noexcept override;
+  bool tells() const noexcept override { return true; }
+  bool unsubmitted() const noexcept override { return ring_.sq.sqe_tail != *ring_.sq.khead; }
+  void poll(bool submit) noexcept override;
+  void wait(Nanoseconds timeout) noexcept override;
+
+ private:
+  io_uring_sqe* entry() noexcept;
+  void give(Operation& op) noexcept;
+  void fill(io_uring_sqe& sqe, Operation& op) noexcept;
+  void give_waiting() noexcept;
+  void watch_event() noexcept;
+  void enter(unsigned wait_for, Nanoseconds timeout) noexcept;
+  void reap() noexcept;
+  void take(const io_uring_cqe& cqe) noexcept;
+  // Relaxed, here and in ready(): what it leads to acquires.
+  bool kernel_has_more() const noexcept {
+    return (std::atomic_ref<unsigned>(*ring_.sq.kflags).load(relaxed) &
+            (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+  }
+  bool supports(unsigned opcode) const noexcept { return opcode < 256 && supported_[opcode]; }
+
+  Hub& hub_;
+  const int event_;
+  io_uring ring_{};
+  bool made_ = false;
+  bool supported_[256] = {};
+  unsigned enter_flags_ = 0;   // for every call
+  unsigned in_flight_ = 0;     // completions that are to come
+  bool event_watched_ = false;
+  Line waiting_;     // for room
+  Line to_cancel_;   // in the kernel; their cancellations wait for room
+};
+
+int Ring::make() noexcept {
+  constexpr unsigned kLadder[] = {
+      IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+          IORING_SETUP_SUBMIT_ALL,
+      IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+      0,
+  };
+  int error = -ENOSYS;
+  for (const unsigned flags : kLadder) {
+    io_uring_params params;
+    std::memset(&params, 0, sizeof params);
+    params.flags = flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+    params.cq_entries = kCompletions;
+    error = io_uring_queue_init_params(kSubmissions, &ring_, &params);
+    if (error == -EINVAL) continue;  // a flag that this kernel does not know
+    break;
+  }
+  if (error != 0) return error;
+  made_ = true;
+  // Nothing is ever dropped, and waiting takes a timeout: Linux 5.11.
+  if ((ring_.features & IORING_FEAT_NODROP) == 0 || (ring_.features & IORING_FEAT_EXT_ARG) == 0) {
+    return -ENOSYS;
+  }
+  // Entry i of the indirection always names slot i, so that submitting is moving the tail.
+  if (ring_.sq.array != nullptr) {
+    for (unsigned i = 0; i < *ring_.sq.kring_entries; ++i) ring_.sq.array[i] = i;
+  }
+  if (io_uring_probe* const probe = io_uring_get_probe_ring(&ring_)) {
+    for (unsigned i = 0; i < 256; ++i) {
+      supported_[i] = io_uring_opcode_supported(probe, static_cast<int>(i)) != 0;
+    }
+    io_uring_free_probe(probe);
+  }
+  enter_flags_ = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
+  if ((ring_.features & kFeatureNoIowait) != 0) enter_flags_ |= kEnterNoIowait;
+  if (io_uring_register_ring_fd(&ring_) == 1) enter_flags_ |= IORING_ENTER_REGISTERED_RING;
+  watch_event();
+  return 0;
+}
+
+io_uring_sqe* Ring::entry() noexcept {
+  io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+  if (entry == nullptr) {  // full: the kernel takes what there is
+    enter(0, kNever);
+    entry = io_uring_get_sqe(&ring_);
+  }
+  return entry;
+}
+
+void Ring::watch_event() noexcept {
+  if (event_watched_) return;
+  io_uring_sqe* const sqe = entry();
+  if (sqe == nullptr) return;  // with the next turn
+  std::memset(sqe, 0, sizeof *sqe);
+  io_uring_prep_poll_multishot(sqe, event_, POLLIN);
+  sqe->user_data = kWakeUp;
+  event_watched_ = true;
+}
+
+void Ring::start(Operation& op) noexcept {
+  if (op.sqe().opcode == IORING_OP_SEND_ZC && !supports(IORING_OP_SEND_ZC)) {
+    op.sqe().opcode = IORING_OP_SEND;
+  }
+  op.driver_state = kItself;
+  give(op);
+}
+
+void Ring::give(Operation& op) noexcept {
+  // Who came first goes first.
+  io_uring_sqe* const sqe =
+      waiting_.empty() && in_flight_ < kMostInFlight ? entry() : nullptr;
+  if (sqe != nullptr) return fill(*sqe, op);
+  op.place = Place::kWaiting;
+  waiting_.append(op);
+}
+
+void Ring::give_waiting() noexcept {
+  while (!waiting_.empty() && in_flight_ < kMostInFlight) {
+    io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
+    if (sqe == nullptr) return;
+    Operation& op = *waiting_.first;
+    waiting_.remove(op);
+    fill(*sqe, op);
+  }
+}
+
+void Ring::fill(io_uring_sqe& sqe, Operation& op) noexcept {
+  if (op.driver_state == kItsPoll) {
+    std::memset(&sqe, 0, sizeof sqe);
+    io_uring_prep_poll_add(&sqe, op.sqe().fd, sends(op.sqe().opcode) ? POLLOUT : POLLIN);
+  } else {
+    sqe = op.sqe();
+  }
+  sqe.user_data = tag_of(op);
+  op.place = Place::kKernel;
+  ++in_flight_;
+}
+
+bool Ring::cancel(Operation& op) noexcept {
+  if (op.place == Place::kWaiting) {
+    waiting_.remove(op);
+    return true;
+  }
+  io_uring_sqe* const sqe = in_flight_ < kCompletions ? entry() : nullptr;
+  if (sqe == nullptr) {
+    op.place = Place::kCancelling;
+    to_cancel_.append(op);
+    return false;
+  }
+  std::memset(sqe, 0, sizeof *sqe);
+  sqe->opcode = IORING_OP_ASYNC_CANCEL;
+  sqe->fd = -1;
+  sqe->addr = tag_of(op);
+  sqe->user_data = kCancellation;
+  ++in_flight_;
+  return false;
+}
+
+bool Ring::ready() const noexcept {
+  return *ring_.cq.khead != std::atomic_ref<unsigned>(*ring_.cq.ktail).load(relaxed) ||
+         kernel_has_more();
+}
+
+void Ring::enter(unsigned wait_for, Nanoseconds timeout) noexcept {
+  io_uring_smp_store_release(ring_.sq.ktail, ring_.sq.sqe_tail);
+  ring_.sq.sqe_head = ring_.sq.sqe_tail;  // liburing flushes nothing
+  const unsigned to_submit = ring_.sq.sqe_tail - *ring_.sq.khead;
+  __kernel_timespec limit{.tv_sec = timeout / 1'000'000'000, .tv_nsec = timeout % 1'000'000'000};
+  io_uring_getevents_arg argument;
+  std::memset(&argument, 0, sizeof argument);
+  if (timeout != kNever) argument.ts = reinterpret_cast<std::uintptr_t>(&limit);
+  // Whatever it returns: entries that were not taken are still there, and counted next time.
+  // EBUSY: completions have to be reaped first. EAGAIN: no memory, for the moment. EINTR, ETIME.
+  const long taken = ::syscall(SYS_io_uring_enter, ring_.enter_ring_fd, to_submit, wait_for,
+                               enter_flags_, &argument, sizeof argument);
+  if (taken < 0 && errno == EAGAIN) std::this_thread::yield();
+}
+
+void Ring::poll(bool submit) noexcept {
+  if (!submit && waiting_.empty() && to_cancel_.empty()) return reap();
+  // More than once only for what waits for room, and bounded, so that tasks get their turn.
+  for (int round = 0; round < 4; ++round) {
+    watch_event();
+    while (!to_cancel_.empty() && in_flight_ < kCompletions &&
+           io_uring_sq_space_left(&ring_) != 0) {
+      Operation& op = *to_cancel_.first;
+      to_cancel_.remove(op);
+      op.place = Place::kKernel;
+      cancel(op);
+    }
+    give_waiting();
+    if (unsubmitted() || kernel_has_more()) enter(0, kNever);
+    reap();
+    if (waiting_.empty() && to_cancel_.empty()) break;
+  }
+}
+
+void Ring::wait(Nanoseconds timeout) noexcept {
+  watch_event();
+  enter(1, timeout);
+  reap();
+}
+
+void Ring::reap() noexcept {
+  unsigned head = *ring_.cq.khead;
+  // Acquire: the entries below the tail are written.
+  const unsigned tail = io_uring_smp_load_acquire(ring_.cq.ktail);
+  for (; head != tail; ++head) {
+    const io_uring_cqe cqe = ring_.cq.cqes[head & *ring_.cq.kring_mask];
+    io_uring_smp_store_release(ring_.cq.khead, head + 1);  // taken
+    take(cqe);
+  }
+}
+
+void Ring::take(const io_uring_cqe& cqe) noexcept {
+  const bool more = (cqe.flags & IORING_CQE_F_MORE) != 0;
+  if (cqe.user_data == kWakeUp) {
+    event_watched_ = more;
+    return;
+  }
+  if (!more) --in_flight_;
+  if (cqe.user_data == kCancellation) return;
+  Operation& op = operation_of(cqe.user_data);
+  if (more) {  // a zero-copy send: the buffer is still in use
+    op.result = cqe.res;
+    return;
+  }
+  if (op.place == Place::kCancelling) to_cancel_.remove(op);
+  op.place = Place::kNowhere;
+  std::int32_t result = (cqe.flags & IORING_CQE_F_NOTIF) != 0 ? op.result : cqe.res;
+  if (op.reason == Reason::kNone) {
+    const bool was_poll = op.driver_state == kItsPoll;
+    if (was_poll && result >= 0) {
+      op.driver_state = kItself;
+      return give(op);
+    }
+    if (!was_poll && result == -EAGAIN && would_wait(op.sqe())) {
+      op.driver_state = kItsPoll;
+      return give(op);
+    }
+  }
+  hub_.completed(op, result);
+}
+
+}  // namespace
+
+std::unique_ptr<Driver> make_ring(Hub& hub, int event) {
+  auto ring = std::make_unique<Ring>(hub, event);
+  if (ring->make() != 0) return nullptr;
+  return ring;
+}
+
+bool ring_usable() noexcept {
+  static const bool usable = [] {
+    const char* const wish = std::getenv("WEFT_IO");
+    if (wish != nullptr && std::strcmp(wish, "epoll") == 0) return false;
+    io_uring ring;
+    if (io_uring_queue_init(2, &ring, 0) != 0) return false;
+    const bool good = (ring.features & IORING_FEAT_NODROP) != 0 &&
+                      (ring.features & IORING_FEAT_EXT_ARG) != 0;
+    io_uring_queue_exit(&ring);
+    return good;
+  }();
+  return usable;
+}
+
+}  // namespace weft::io::detail

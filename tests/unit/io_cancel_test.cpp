@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Operations that end before they are done: by a token, by a dropped Flowvar, with their pool.
+
+#include <weft/weft.hpp>
+
+#include <poll.h>
+
+#include <atomic>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "../support/handshake.hpp"
+#include "../support/io.hpp"
+#include "../support/workers.hpp"
+
+using namespace std::chrono_literals;
+using weft::Flowvar;
+using weft::Task;
+using weft::Threadpool;
+using weft::test::Ends;
+namespace io = weft::io;
+
+namespace {
+
+Task<std::error_code> read_one(const io::Fd& fd, std::stop_token stop = {}) {
+  std::array<std::byte, 1> one;
+  co_return (co_await io::read(fd, one).stop_on(std::move(stop))).error();
+}
+
+BOOST_AUTO_TEST_SUITE(io_cancel)
+
+WEFT_IO_TEST_EACH_WORKERS(by_a_token) {
+  Threadpool pool(workers);
+  Ends pipe = weft::test::make_pipe();
+  std::stop_source stop;
+  // From a task, and from a thread that has nothing to do with the pool.
+  for (const bool outside : {false, true}) {
+    stop = std::stop_source();
+    Flowvar<std::error_code> reader = pool.spawn(read_one(pipe.first, stop.get_token()));
+    if (outside) {
+      std::jthread([&] { stop.request_stop(); }).join();
+    } else {
+      pool.run([&]() -> Task<> {
+        (co_await io::nop()).value();
+        stop.request_stop();
+      });
+    }
+    BOOST_TEST((pool.sync(std::move(reader)) == std::errc::operation_canceled));
+  }
+  // Stopped before it begins.
+  BOOST_TEST((pool.run(read_one(pipe.first, stop.get_token())) == std::errc::operation_canceled));
+  // Done before it is stopped.
+  std::stop_source later;
+  (void)!::write(pipe.second.get(), "x", 1);
+  BOOST_TEST(!pool.run(read_one(pipe.first, later.get_token())));
+  later.request_stop();
+}
+
+// The token of one operation, asked to stop when the next one is in its place, or nearly so.
+WEFT_IO_TEST_EACH_WORKERS(never_hits_another_operation) {
+  Threadpool pool(workers);
+  const int rounds = weft::test::kSanitized ? 300 : 2000;
+  Ends pipe = weft::test::make_pipe();
+  pool.run([&]() -> Task<> {
+    for (int i = 0; i < rounds; ++i) {
+      std::stop_source stop;
+      Flowvar<> stopper = weft::spawn([&stop] { stop.request_stop(); });
+      std::array<std::byte, 1> one;
+      for (int k = 0; k < 2; ++k) {
+        (void)!::write(pipe.second.get(), "x", 1);
+        const auto first = co_await io::read(pipe.first, one).stop_on(stop.get_token());
+        if (!first) {
+          BOOST_REQUIRE((first.error() == std::errc::operation_canceled));
+          BOOST_REQUIRE((co_await io::read(pipe.first, one)).value() == 1u);  // not asked to stop
+        }
+      }
+      co_await std::move(stopper);
+    }
+  });
+}
+
+WEFT_IO_TEST_EACH_WORKERS(every_kind) {
+  Threadpool pool(workers);
+  pool.run([&]() -> Task<> {
+    Ends pipe = weft::test::make_pipe();
+    Ends sockets = weft::test::make_socket_pair();
+    const io::Fd listener = (co_await io::listen_tcp("127.0.0.1", 0)).value();
+    std::array<std::byte, 8> buffer;
+    char byte = 0;
+    iovec vector{&byte, 1};
+    msghdr message{};
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    const auto check = [](auto result) {
+      BOOST_TEST((result.error() == std::errc::timed_out));
+    };
+    check(co_await io::read_all(pipe.first, buffer).timeout(1ms));
+    check(co_await io::readv(pipe.first, std::span(&vector, 1)).timeout(1ms));
+    check(co_await io::recv(sockets.first, buffer).timeout(1ms));
+    check(co_await io::recvmsg(sockets.first, message).timeout(1ms));
+    check(co_await io::accept(listener).timeout(1ms));
+    check(co_await io::poll(sockets.first, POLLIN).timeout(1ms));
+    std::vector<std::byte> much(10'000'000);
+    check(co_await io::write_all(pipe.second, much).timeout(5ms));
+    check(co_await io::send_all(sockets.first, much).timeout(5ms));
+  });
+}
+
+// Accepts that are cancelled while a client connects: none loses the connection's descriptor.
+WEFT_IO_TEST_EACH_WORKERS(a_cancelled_accept_leaks_nothing) {
+  Threadpool pool(workers);
+  const int rounds = weft::test::kSanitized ? 100 : 500;
+  pool.run([&]() -> Task<> { (co_await io::nop()).value(); });
+  pool.run([&]() -> Task<> {
+    const io::Fd listener = (co_await io::listen_tcp("127.0.0.1", 0)).value();
+    const std::uint16_t port = io::local_port(listener).value();
+    int accepted = 0;
+    for (int i = 0; i < rounds; ++i) {
+      std::stop_source stop;
+      Flowvar<bool> server = weft::spawn([&]() -> Task<bool> {
+        co_return (co_await io::accept(listener).stop_on(stop.get_token())).has_value();
+      });
+      Flowvar<> client = weft::spawn([&]() -> Task<> {
+        const io::Fd socket = (co_await io::connect_tcp("127.0.0.1", port)).value();
+        stop.request_stop();
+      });
+      co_await std::move(client);
+      if (co_await std::move(server)) {
+        ++accepted;
+      } else {
+        (co_await io::accept(listener)).value();  // it is still in the queue
+      }
+    }
+    BOOST_TEST_MESSAGE("accepted all the same: " << accepted << " of " << rounds);
+  });
+  const auto before = weft::test::open_descriptors();
+  pool.run([&]() -> Task<> {
+    const io::Fd listener = (co_await io::listen_tcp("127.0.0.1", 0)).value();
+    for (int i = 0; i < 100; ++i) {
+      BOOST_TEST(((co_await io::accept(listener).timeout(10us)).error() == std::errc::timed_out));
+    }
+  });
+  BOOST_TEST(weft::test::open_descriptors() <= before + workers);  // a hub may have come
+}
+
+WEFT_IO_TEST_EACH_WORKERS(by_dropping_the_flowvar) {
+  Threadpool pool(workers);
+  Ends pipe = weft::test::make_pipe();
+  std::atomic<int> ended{0};
+  // Called, spawned and awaited, sleeping; one operation after the other.
+  const auto deep = [&]() -> Task<> {
+    const auto inner = [&]() -> Task<> {
+      BOOST_TEST((co_await read_one(pipe.first) == std::errc::operation_canceled));
+      BOOST_TEST(((co_await io::sleep_for(1h)).error() == std::errc::operation_canceled));
+    };
+    co_await inner();
+    Flowvar<> child = weft::spawn(inner());
+    co_await std::move(child);
+    ended.fetch_add(1);
+  };
+  for (int i = 0; i < 10; ++i) {
+    { Flowvar<> dropped = pool.spawn(deep()); }  // by an outside thread
+    BOOST_TEST(ended.load() == 2 * i + 1);
+    pool.run([&]() -> Task<> {
+      Flowvar<> dropped = weft::spawn(deep());  // by a task, at its end
+      if (i % 2 == 0) (co_await io::nop()).value();
+    });
+    BOOST_TEST(ended.load() == 2 * i + 2);
+  }
+}
+
+// Only the dropped one.
+WEFT_IO_TEST_EACH_WORKERS(dropping_one_leaves_the_others) {
+  Threadpool pool(workers);
+  Ends pipe = weft::test::make_pipe();
+  Flowvar<std::error_code> stays = pool.spawn(read_one(pipe.first));
+  for (int i = 0; i < 20; ++i) Flowvar<std::error_code> dropped = pool.spawn(read_one(pipe.first));
+  BOOST_TEST(!stays.is_ready());
+  (void)!::write(pipe.second.get(), "x", 1);
+  BOOST_TEST(!pool.sync(std::move(stays)));
+}
+
+WEFT_IO_TEST_EACH_WORKERS(with_the_pool) {
+  const auto before = weft::test::open_descriptors();
+  for (int round = 0; round < 5; ++round) {
+    Ends pipe = weft::test::make_pipe();
+    std::vector<Flowvar<std::error_code>> readers;
+    std::atomic<int> cancelled{0};
+    {
+      Threadpool pool(workers);
+      for (int i = 0; i < 50; ++i) readers.push_back(pool.spawn(read_one(pipe.first)));
+      pool.spawn_detached([&]() -> Task<> {
+        // Whatever is started later fails likewise.
+        while ((co_await io::sleep_for(1h)).error() != std::errc::operation_canceled) {
+        }
+        cancelled += (co_await io::nop()).error() == std::errc::operation_canceled ? 1 : 0;
+      });
+      if (round % 2 == 0) pool.run([]() -> Task<> { (co_await io::nop()).value(); });
+    }
+    BOOST_TEST(cancelled.load() == 1);
+    for (auto& reader : readers) {
+      BOOST_TEST(reader.is_ready());
+      BOOST_TEST((weft::sync(std::move(reader)) == std::errc::operation_canceled));
+    }
+  }
+  BOOST_TEST(weft::test::open_descriptors() == before);
+}
+
+// shutdown() waits for tasks; it cancels nothing.
+WEFT_IO_TEST_EACH_WORKERS(shutdown_waits) {
+  Threadpool pool(workers);
+  Ends pipe = weft::test::make_pipe();
+  Flowvar<std::error_code> reader = pool.spawn(read_one(pipe.first));
+  std::jthread writer([&] {
+    std::this_thread::sleep_for(5ms);
+    (void)!::write(pipe.second.get(), "x", 1);
+  });
+  pool.shutdown();
+  BOOST_TEST(!weft::sync(std::move(reader)));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
