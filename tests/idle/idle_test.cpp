@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <stop_token>
 #include <thread>
 #include <utility>
 
@@ -43,6 +44,7 @@ class Pipe {
     return ::read(ends_[0], &byte, 1) == 1 ? 1 : 0;
   }
   void wait_until_blocked() { started_.wait(); }
+  int reader() const { return ends_[0]; }
   void release() { BOOST_REQUIRE(::write(ends_[1], "x", 1) == 1); }
 
  private:
@@ -142,6 +144,29 @@ BOOST_DATA_TEST_CASE(waiting_task, boost::unit_test::data::make({false, true}) *
   BOOST_TEST(!parent.is_ready());
   pipe.release();
   BOOST_TEST(pool.sync(std::move(parent)) == 1);
+}
+
+// Tasks that wait in I/O, with and without a deadline far away.
+BOOST_DATA_TEST_CASE(io_in_flight, boost::unit_test::data::make({2, 64}), workers) {
+  Threadpool pool({.num_threads = workers, .caller_participates = false});
+  Pipe pipe;
+  std::stop_source stop;
+  std::atomic<int> ended{0};
+  for (int i = 0; i < 100; ++i) {
+    pool.spawn_detached([&ended, &pipe, i, token = stop.get_token()]() -> Task<> {
+      std::array<std::byte, 1> byte;
+      auto read = weft::io::read(weft::io::borrow(pipe.reader()), byte);
+      read.stop_on(token);
+      if (i % 2 == 0) read.timeout(std::chrono::hours(1));
+      const auto result = co_await read;
+      ended += result.error() == std::errc::operation_canceled ? 1 : 0;
+    });
+  }
+  check_rest(kWaiting);
+  BOOST_TEST(ended.load() == 0);
+  stop.request_stop();
+  pool.sync_all();
+  BOOST_TEST(ended.load() == 100);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
