@@ -110,7 +110,7 @@ class Threadpool {
   WEFT_API static Threadpool* current() noexcept;
 
  private:
-  friend detail::Scope* detail::outside_scope(detail::PoolState* pool);
+  friend detail::OutsideScope detail::outside_scope(detail::PoolState* pool);
 
   WEFT_API void run_node(detail::TaskNode* node);
 

@@ -51,6 +51,7 @@ struct alignas(kCacheLine) Worker {
   std::uint32_t random = 0;
   std::uint64_t last_steal_at = 0;   ///< tasks executed at the last steal, for steal-one or half
   bool steal_many = false;
+  bool gave_way = false;             ///< to a claim, since the last look for a task
   const bool full_fences;            ///< no membarrier here: the light side is a full fence
   ParkedFrames* parked = nullptr;    ///< set if a watchdog wants to know
 
@@ -167,6 +168,7 @@ struct alignas(kCacheLine) Worker {
   TaskNode* find_work();
   bool out_of_service() const noexcept;
   bool not_needed() const noexcept;
+  Claim* claim_to_grant() noexcept;
   TaskNode* try_take() noexcept;
   TaskNode* next_in_line(std::uint32_t turn) noexcept;
   TaskNode* steal_from(Worker& victim, bool leapfrog, bool open) noexcept;
