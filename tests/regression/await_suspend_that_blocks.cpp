@@ -30,12 +30,16 @@ struct ResumedElsewhere {
   void await_resume() const noexcept {}
 };
 
+Task<> parks(Threadpool& other, weft::test::Signal& ended) {
+  co_await ResumedElsewhere{other, ended};
+}
+
 WEFT_TEST_EACH_WORKERS(await_suspend_that_blocks) {
   Threadpool other({.num_threads = 2, .caller_participates = false});
   for (int round = 0; round < 20; ++round) {
     weft::test::Signal ended;
     Threadpool pool({.num_threads = workers, .caller_participates = false});
-    pool.run([&]() -> Task<> { co_await ResumedElsewhere{other, ended}; });
+    pool.run(parks(other, ended));  // not nested: a caller would go on only after await_suspend
     ended.raise();
   }
 }
