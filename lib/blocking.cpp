@@ -74,7 +74,7 @@ void PoolState::wait_until_all_quiet() {
   for (Scope* s = all_scopes_.load(seq_cst); s != nullptr; s = s->next_made) wait_until_quiet(*s);
 }
 
-void PoolState::run_from_outside(TaskNode* node, Scope* in) {
+void PoolState::run_from_outside(TaskNode* node, OutsideScope in) {
   Worker* const caller = try_enter_caller();
   if (caller == nullptr) {
     spawn_from_outside(node, in);
@@ -86,12 +86,12 @@ void PoolState::run_from_outside(TaskNode* node, Scope* in) {
     leave_caller(caller);
     throw;
   }
-  caller->enter(in);
+  caller->enter(in.scope);
   node->handle().resume();
   Worker* const w = current_worker;
   w->hand_operations_over();
   if (!node->state.park(&parker_of_this_thread())) return leave_caller(w);
-  w->enter(in);
+  w->enter(in.scope);
   if (!work_as_caller(w, is_done, node)) wait_outside(is_done, node);
 }
 
@@ -99,7 +99,10 @@ void PoolState::run_from_outside(TaskNode* node, Scope* in) {
 
 Worker* PoolState::try_enter_caller() noexcept {
   if (!has_caller || current_worker != nullptr || !caller_seat.try_take()) return nullptr;
-  guests.fetch_add(1, relaxed);  // relaxed, here and below: decides how many threads serve, no more
+  // Relaxed, here and below: decides how many threads serve, no more. What keeps the pool until we
+  // have gone is the visit.
+  visits.enter();
+  guests.fetch_add(1, relaxed);
   Worker* const caller = workers[0].get();
   current_worker = caller;
   caller->use_hub(nullptr);
@@ -115,25 +118,26 @@ void PoolState::leave_caller(Worker* w) noexcept {
     current_worker = nullptr;
     try {
       serve(w);
-      guests.fetch_sub(1, relaxed);
-      return;
+      return end_guest();
     } catch (...) {  // no more threads: on until one rests, or somebody claims the worker
       const auto some_rest = [](const void* resting) {
         return static_cast<const Atomic<int>*>(resting)->load(relaxed) > 0;  // relaxed: a hint
       };
       w = w->serve_on_own_stack(some_rest, &num_resting_);
-      if (w == nullptr) {
-        guests.fetch_sub(1, relaxed);
-        return;
-      }
+      if (w == nullptr) return end_guest();
     }
   }
   w->stop_on_this_thread();
   current_worker = nullptr;
-  guests.fetch_sub(1, relaxed);
   caller_seat.leave();
   // What is left in its queue others must take: maybe nobody pops it from now on.
   if (work_visible()) notify();
+  end_guest();
+}
+
+void PoolState::end_guest() noexcept {
+  guests.fetch_sub(1, relaxed);
+  visits.leave();
 }
 
 bool PoolState::work_as_caller(Worker* caller, bool (*done)(const void*), const void* argument) {
@@ -142,7 +146,7 @@ bool PoolState::work_as_caller(Worker* caller, bool (*done)(const void*), const 
   if (caller != nullptr) {
     leave_caller(caller);
   } else {
-    guests.fetch_sub(1, relaxed);
+    end_guest();
   }
   return done(argument);
 }
@@ -162,13 +166,11 @@ Worker* Worker::run_as_caller_until(bool (*done)(const void*), const void* argum
   Parker& parker = parker_of_this_thread();
   for (std::uint32_t turn = 1; !done(argument); ++turn) {
     look_at_io();
-    if (next == nullptr) {  // what is next goes before: the claimer would overwrite it
-      if (Claim* const claim = pool.take_claim()) {
-        stop_on_this_thread();
-        current_worker = nullptr;
-        claim->grant(this);
-        return nullptr;
-      }
+    if (Claim* const claim = claim_to_grant()) {
+      stop_on_this_thread();
+      current_worker = nullptr;
+      claim->grant(this);
+      return nullptr;
     }
     if (TaskNode* node = next_in_line(turn)) {
       if (Worker* const w = run(node); w != this) return w;
@@ -213,13 +215,11 @@ Worker* Worker::serve_on_own_stack(bool (*done)(const void*), const void* argume
   w->set_activity(Activity::kRunning);
   while (!done(argument)) {
     w->look_at_io();
-    if (w->next == nullptr) {
-      if (Claim* const claim = pool.take_claim()) {
-        w->leave_scope();
-        current_worker = nullptr;
-        claim->grant(w);
-        return nullptr;
-      }
+    if (Claim* const claim = w->claim_to_grant()) {
+      w->leave_scope();
+      current_worker = nullptr;
+      claim->grant(w);
+      return nullptr;
     }
     TaskNode* node = w->next_in_line(1);
     if (node == nullptr) node = w->try_take();
@@ -251,7 +251,7 @@ void Worker::block_until(bool (*done)(const void*), const void* argument) {
   const std::uintptr_t own_stack_limit = stack_limit;
   io::detail::Hub* const own_hub = io::detail::current_hub;
   hand_operations_over();
-  scope = nullptr;  // no leave(): this task, which has not ended, is in it
+  leave_scope();  // this task is in it; but it may run a foreign await_suspend, and have ended elsewhere
   set_activity(Activity::kAbsent);
   current_worker = nullptr;
   Worker* back = nullptr;

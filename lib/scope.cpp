@@ -56,7 +56,8 @@ BlockingScope::~BlockingScope() {
   scope_->pool.release_scope(scope_);
 }
 
-Scope* outside_scope(PoolState* pool) {
+OutsideScope outside_scope(PoolState* pool) {
+  using enum OutsideScope::Kind;
   const BlockingScope* const blocking = BlockingScope::innermost_;
   Scope* current = nullptr;
   if (current_worker != nullptr) {
@@ -64,12 +65,17 @@ Scope* outside_scope(PoolState* pool) {
   } else if (blocking != nullptr) {
     current = blocking->scope_;
   }
-  if (current == nullptr) return (pool != nullptr ? *pool : *Threadpool::global().state_).root;
-  if (pool == nullptr || pool == &current->pool) return current;
-  if (current == current->pool.root) return pool->root;
+  if (current == nullptr) {
+    return {(pool != nullptr ? *pool : *Threadpool::global().state_).root, kOfThread};
+  }
+  if (pool == nullptr || pool == &current->pool) return {current, kOfThread};
+  // Tasks that go to and fro between pools stay in the scopes that they came from.
+  for (Scope* s = current->enclosing; s != nullptr; s = s->enclosing) {
+    if (&s->pool == pool) return {s, kEnclosing};
+  }
   Scope* const inner = pool->acquire_scope();
   inner->enclosing = current;
-  return inner;
+  return {inner, kNew};
 }
 
 void end_joined(Scope* inner) noexcept {

@@ -210,20 +210,24 @@ io::detail::Hub& PoolState::io_home() noexcept {
 
 // ---- spawning from outside -----------------------------------------------------------------
 
-void PoolState::count_outside_spawn(TaskNode* node, Scope* in) {
-  if (!closing.try_enter(*in)) {
-    if (in->enclosing != nullptr) {  // a new scope, for this task
-      in->enclosing = nullptr;
-      release_scope(in);
+void PoolState::count_outside_spawn(TaskNode* node, OutsideScope in) {
+  using enum OutsideScope::Kind;
+  Scope& scope = *in.scope;
+  if (in.kind == kEnclosing) {
+    scope.outsider_spawned();
+  } else if (!closing.try_enter(scope)) {
+    if (in.kind == kNew) {
+      scope.enclosing = nullptr;
+      release_scope(&scope);
     }
     throw std::logic_error("weft: spawn on a Threadpool that is shut down");
   }
-  if (in->enclosing != nullptr) in->join();
+  if (in.kind == kNew) scope.join();
   node->spawned = true;
-  node->scope = in;
+  node->scope = &scope;
 }
 
-void PoolState::spawn_from_outside(TaskNode* node, Scope* in) {
+void PoolState::spawn_from_outside(TaskNode* node, OutsideScope in) {
   count_outside_spawn(node, in);
   inject(node);
 }
@@ -267,6 +271,7 @@ Scope* PoolState::acquire_scope() {
     }
     scope = scope->next_made;
   }
+  next_look_.store(scope, release);  // on from here next time: those may be in use for long
   scope = new Scope(*this, workers.size());
   Scope* head = all_scopes_.load(relaxed);  // relaxed: a guess for the exchange
   do {
@@ -318,8 +323,8 @@ std::uint64_t PoolState::scope_activity() const noexcept {
 void spawn_slowly(TaskNode* node, PoolState* pool) {
   Worker* const w = current_worker;
   if (w != nullptr && (pool == nullptr || pool == &w->pool)) return spawn_node(node);
-  Scope* const scope = outside_scope(pool);
-  scope->pool.spawn_from_outside(node, scope);
+  const OutsideScope in = outside_scope(pool);
+  in.scope->pool.spawn_from_outside(node, in);
 }
 
 }  // namespace detail

@@ -167,6 +167,12 @@ void before_foreign_park(TaskNode* frame) noexcept {
   if (w->parked != nullptr) [[unlikely]] w->parked->add(frame, nullptr);
 }
 
+ForeignCall::ForeignCall(TaskNode* frame) noexcept : pool_(frame->scope->pool) {
+  pool_.visits.enter();
+}
+
+ForeignCall::~ForeignCall() { pool_.visits.leave(); }
+
 void after_foreign_park_failed(TaskNode* frame) noexcept {
   ParkedFrames* const parked = current_worker->parked;
   if (parked != nullptr) [[unlikely]] parked->remove(frame);
@@ -399,6 +405,15 @@ bool Worker::out_of_service() const noexcept {
   return pool.claims.any() || not_needed() || pool.stopping.load(acquire);  // pairs with stop_threads
 }
 
+// Not with something in `next`, which the claimer would overwrite, and only after a task or a search
+// for one, or tasks that block again and again would keep the queue's waiting.
+Claim* Worker::claim_to_grant() noexcept {
+  if (next != nullptr || std::exchange(gave_way, false)) return nullptr;
+  Claim* const claim = pool.take_claim();
+  gave_way = claim != nullptr;
+  return claim;
+}
+
 // The caller's worker has a thread of the pool only while an outside thread is blocked as a worker.
 bool Worker::not_needed() const noexcept {
   return index == 0 && pool.has_caller && pool.guests.load(relaxed) == 0;  // relaxed: soon is enough
@@ -417,7 +432,7 @@ TaskNode* Worker::find_work() {
         found_work();
         return node;
       }
-      if (rounds == 1) break;
+      if (rounds == 1 || pool.claims.any()) break;
       if (io != nullptr) io->between_tasks();
       relax();
     }
@@ -489,15 +504,13 @@ void Worker::loop(PoolThread& self) {
   w->start_on_this_thread();
   for (std::uint32_t turn = 1;; ++turn) {
     w->look_at_io();
-    if (w->next == nullptr) {  // what is next goes before: the claimer would overwrite it
-      Claim* const claim = pool.take_claim();
-      if (claim != nullptr || w->not_needed()) {
-        w->stop_on_this_thread();
-        current_worker = nullptr;
-        pool.rest(self);
-        if (claim != nullptr) return claim->grant(w);
-        return pool.caller_seat.leave();
-      }
+    Claim* const claim = w->claim_to_grant();
+    if (claim != nullptr || (w->next == nullptr && w->not_needed())) {
+      w->stop_on_this_thread();
+      current_worker = nullptr;
+      pool.rest(self);
+      if (claim != nullptr) return claim->grant(w);
+      return pool.caller_seat.leave();
     }
     TaskNode* node = w->next_in_line(turn);
     if (node == nullptr) node = w->find_work();

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <string>
 #include <thread>
 
 namespace bench {
@@ -121,13 +122,22 @@ Options parse(int argc, char** argv, const Program& program) {
   return options;
 }
 
+// In KiB. Not ru_maxrss, which starts with what the process was before exec: a fork of a script.
+long peak_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stol(line.substr(6));
+  }
+  return 0;
+}
+
 Usage usage_now() {
   rusage r{};
   getrusage(RUSAGE_SELF, &r);
   const auto seconds = [](const timeval& t) {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
   };
-  return {seconds(r.ru_utime) + seconds(r.ru_stime), r.ru_nvcsw, r.ru_nivcsw, r.ru_maxrss};
+  return {seconds(r.ru_utime) + seconds(r.ru_stime), r.ru_nvcsw, r.ru_nivcsw, peak_memory()};
 }
 
 double quantile(std::vector<double> values, double fraction) {

@@ -50,6 +50,17 @@ struct ScopeJoin {
 #pragma GCC diagnostic ignored "-Wsubobject-linkage"
 #endif
 
+namespace detail {
+
+/// A frame of its own, which resumes in the scope (see Worker::before_park), and so destroys the
+/// body's frame there: destructors of its parameters may spawn.
+template <class Body>
+Task<> run_body(Body& body) {
+  co_await body();
+}
+
+}  // namespace detail
+
 /// `co_await sync_scope([&]() -> Task<> { ... })`: runs the body and returns once every task
 /// spawned inside, on whatever pool, and every descendant, is done: awaited, dropped, detached or
 /// moved out. An exception that leaves the body is rethrown after that. Scopes nest.
@@ -58,7 +69,7 @@ Task<> sync_scope(Body body) {
   detail::ScopeEntry entry;
   std::exception_ptr first;
   try {
-    co_await body();
+    co_await detail::run_body(body);
   } catch (...) {
     first = std::current_exception();
   }

@@ -89,9 +89,9 @@ class Threadpool {
     body();
   }
 
-  /// Waits until every task spawned so far, and its descendants, is done: those on this pool, and what
-  /// their scopes wait for. With other threads
-  /// spawning all the while, until there is a moment at which nothing is left.
+  /// Waits until every task spawned so far, and its descendants, also on other pools, is done; but for
+  /// those that went back to a pool they came from. With other threads spawning all the while, until
+  /// there is a moment at which nothing is left.
   /// \throws std::logic_error from a task of this pool
   WEFT_API void sync_all();
 
@@ -110,7 +110,7 @@ class Threadpool {
   WEFT_API static Threadpool* current() noexcept;
 
  private:
-  friend detail::Scope* detail::outside_scope(detail::PoolState* pool);
+  friend detail::OutsideScope detail::outside_scope(detail::PoolState* pool);
 
   WEFT_API void run_node(detail::TaskNode* node);
 

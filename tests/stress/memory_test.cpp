@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <semaphore>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -106,6 +107,18 @@ BOOST_AUTO_TEST_CASE(scopes_of_many_threads) {
       });
     }
   });
+}
+
+// More scopes are open for long than are looked at when one is needed.
+BOOST_AUTO_TEST_CASE(scopes_beside_many_open_ones) {
+  Threadpool pool(2);
+  std::counting_semaphore<> go(0);
+  std::vector<std::jthread> open;
+  for (int t = 0; t < 100; ++t) {
+    open.emplace_back([&pool, &go] { pool.sync_scope([&go] { go.acquire(); }); });
+  }
+  check_settles(20'000, [&pool] { pool.sync_scope([] {}); });
+  go.release(100);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

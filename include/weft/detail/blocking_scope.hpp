@@ -10,6 +10,7 @@ namespace weft::detail {
 
 struct PoolState;
 class Scope;
+struct OutsideScope;
 
 /// From its construction on the calling thread spawns into a new scope: on a worker, of that worker's
 /// pool, elsewhere of `pool`. The destructor waits for it. They nest.
@@ -21,7 +22,7 @@ class BlockingScope {
   BlockingScope& operator=(const BlockingScope&) = delete;
 
  private:
-  friend Scope* outside_scope(PoolState* pool);
+  friend OutsideScope outside_scope(PoolState* pool);
   static constinit thread_local BlockingScope* innermost_;  // of this thread, on no worker
 
   const bool on_worker_;
@@ -30,10 +31,19 @@ class BlockingScope {
   BlockingScope* const enclosing_;  // elsewhere: the next one
 };
 
-/// The scope for a task that this thread, which is no worker of `pool`, spawns there. If it spawns
-/// into a scope of another pool, and that is not just the root, a new one that is joined to it:
-/// that one waits for it. `pool` nullptr: the pool of the innermost blocking scope, or the global one.
+/// Where a task belongs that a thread spawns on a pool of which it is not a worker.
+struct OutsideScope {
+  enum class Kind {
+    kOfThread,   ///< the root, or a blocking scope of the thread
+    kEnclosing,  ///< one that waits for the spawning task anyway: it cannot be quiet, or refuse
+    kNew,        ///< one that is to be joined to its `enclosing`, which is of another pool
+  };
+  Scope* scope;
+  Kind kind;
+};
+
+/// \param pool nullptr: the pool of the innermost blocking scope, or else the global one
 /// \throws std::bad_alloc
-Scope* outside_scope(PoolState* pool);
+OutsideScope outside_scope(PoolState* pool);
 
 }  // namespace weft::detail

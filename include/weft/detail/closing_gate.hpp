@@ -17,6 +17,7 @@ class ClosingGate {
  public:
   /// Counts a task of an outside thread in `scope`. \return false: refused, and not counted.
   bool try_enter(Scope& scope) noexcept {
+    if (closed_.load(relaxed)) return false;  // relaxed: only keeps what is refused out of the metrics
     scope.outsider_spawned();
     if (!closed_.load(seq_cst)) return true;
     scope.outsider_ended();

@@ -16,8 +16,22 @@
 
 namespace weft::detail {
 
+struct PoolState;
+
 /// Prepares the current worker for the frame's absence.
 WEFT_API void before_foreign_park(TaskNode* frame) noexcept;
+/// Keeps the pool of a frame that was prepared: foreign code may run on, and block, after it has
+/// resumed the frame elsewhere.
+class ForeignCall {
+ public:
+  WEFT_API explicit ForeignCall(TaskNode* frame) noexcept;
+  WEFT_API ~ForeignCall();
+  ForeignCall(const ForeignCall&) = delete;
+  ForeignCall& operator=(const ForeignCall&) = delete;
+
+ private:
+  PoolState& pool_;
+};
 /// The frame did not suspend after all.
 WEFT_API void after_foreign_park_failed(TaskNode* frame) noexcept;
 /// From any thread: the frame may go on.
@@ -92,6 +106,7 @@ class ForeignAwait {
     Messenger messenger = Messenger::to(&frame.promise(), dropped_);
     frame.promise().before_suspend();
     before_foreign_park(&frame.promise());
+    const ForeignCall call(&frame.promise());
     // From the call on, the frame and so *this may be gone: only locals are touched.
     const std::coroutine_handle<> handle = messenger.handle;
     using Result = decltype(awaiter_.await_suspend(handle));

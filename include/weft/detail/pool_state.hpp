@@ -37,11 +37,11 @@ struct PoolState {
   ~PoolState();
 
   /// Counts and queues a task of an outside thread. \throws std::logic_error after shutdown
-  void spawn_from_outside(TaskNode* node, Scope* in);
-  /// Makes `node` a task of scope `in`. \throws std::logic_error after shutdown
-  void count_outside_spawn(TaskNode* node, Scope* in);
+  void spawn_from_outside(TaskNode* node, OutsideScope in);
+  /// Makes `node` a task of that scope. \throws std::logic_error after shutdown
+  void count_outside_spawn(TaskNode* node, OutsideScope in);
   /// Spawns and waits, from a thread outside the pool, which runs it itself if it may.
-  void run_from_outside(TaskNode* node, Scope* in);
+  void run_from_outside(TaskNode* node, OutsideScope in);
   /// Queues what is counted already; from any thread.
   void inject(TaskNode* node) noexcept;
 
@@ -52,6 +52,7 @@ struct PoolState {
   Worker* try_enter_caller() noexcept;
   /// The same thread, as whatever worker it is by now, goes.
   void leave_caller(Worker* w) noexcept;
+  void end_guest() noexcept;
   /// \return false: there is no caller, or it had to give the worker away, and has to wait.
   bool work_as_caller(Worker* caller, bool (*done)(const void*), const void* argument);
 

@@ -43,7 +43,7 @@ struct Claim {
   }
 };
 
-/// The claims to any worker of one pool. Taken all at once and put back but for one: no ABA.
+/// The claims to any worker of one pool. Taken all at once and put back but for the oldest: no ABA.
 class alignas(kCacheLine) Claims {
  public:
   /// Relaxed: for a look between tasks. Before it sleeps, a worker looks with seq_cst: see push.
@@ -58,12 +58,15 @@ class alignas(kCacheLine) Claims {
   Claim* take() noexcept {
     Claim* const taken = head_.exchange(nullptr, acquire);  // pairs with push
     if (taken == nullptr) return nullptr;
-    if (Claim* const rest = taken->next) {
-      Claim* last = rest;
-      while (last->next != nullptr) last = last->next;
-      push(rest, last);
+    if (taken->next == nullptr) return taken;
+    Claim* last = taken;  // of those that go back
+    Claim* oldest = taken->next;
+    while (oldest->next != nullptr) {
+      last = oldest;
+      oldest = oldest->next;
     }
-    return taken;
+    push(taken, last);
+    return oldest;
   }
 
  private:

@@ -19,21 +19,22 @@ class Visits {
   /// One visit, from its construction to its destruction.
   class Visit {
    public:
-    explicit Visit(Visits& visits) noexcept : word_(visits.word_) {
-      // Relaxed: published by the effect that lets the pool end.
-      word_.fetch_add(1, relaxed);
-    }
-    ~Visit() {
-      // Release: pairs with await_end; the last touch of the pool. The wake-up needs no more than
-      // the word's address, which may be something else by then (see futex_wake).
-      if (word_.fetch_sub(1, release) == kEnds + 1) futex_wake(word_, 1);
-    }
+    explicit Visit(Visits& visits) noexcept : visits_(visits) { visits_.enter(); }
+    ~Visit() { visits_.leave(); }
     Visit(const Visit&) = delete;
     Visit& operator=(const Visit&) = delete;
 
    private:
-    Atomic<std::uint32_t>& word_;
+    Visits& visits_;
   };
+
+  // Relaxed: published by the effect that lets the pool end.
+  void enter() noexcept { word_.fetch_add(1, relaxed); }
+  void leave() noexcept {
+    // Release: pairs with await_end; the last touch of the pool. The wake-up needs no more than
+    // the word's address, which may be something else by then (see futex_wake).
+    if (word_.fetch_sub(1, release) == kEnds + 1) futex_wake(word_, 1);
+  }
 
   /// Once, by the thread that ends the pool.
   void await_end() noexcept {

@@ -56,6 +56,7 @@ struct alignas(kCacheLine) Worker {
   std::uint32_t random = 0;
   std::uint64_t last_steal_at = 0;   ///< tasks executed at the last steal, for steal-one or half
   bool steal_many = false;
+  bool gave_way = false;             ///< to a claim, since the last look for a task
   const bool full_fences;            ///< no membarrier here: the light side is a full fence
   ParkedFrames* parked = nullptr;    ///< set if a watchdog wants to know
 
@@ -178,6 +179,7 @@ struct alignas(kCacheLine) Worker {
   void sleep_with_hub() noexcept;
   bool out_of_service() const noexcept;
   bool not_needed() const noexcept;
+  Claim* claim_to_grant() noexcept;
   bool has_mail() const noexcept;
   /// Between two tasks: one predictable branch for a worker that has no I/O.
   void look_at_io() noexcept {
