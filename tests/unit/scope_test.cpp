@@ -261,9 +261,9 @@ WEFT_TEST_EACH_WORKERS(pool_inside_a_scope) {
 
 // What ran before the scope is not its business, and what comes after is not either.
 BOOST_AUTO_TEST_CASE(earlier_tasks_are_not_waited_for) {
-  Threadpool pool(3);
   std::atomic<bool> release{false};
   std::atomic<bool> started{false};
+  Threadpool pool(3);  // goes first: its first task looks at `release` once more
   pool.spawn_detached([&] {
     started.store(true);
     while (!release.load()) {

@@ -87,8 +87,8 @@ class alignas(kCacheLine) EventCount {
     return Woke::kSleeper;
   }
 
-  /// Wakes every thread that sleeps or is about to, each to look at its own affairs: shutdown, a
-  /// claim. A signal could be taken by another thread than the one that is meant, a round cannot.
+  /// Wakes every thread that sleeps or is about to, each to look at its own affairs: shutdown.
+  /// A signal could be taken by another thread than the one that is meant, a round cannot.
   void wake_all() noexcept {
     signals_.fetch_add(kOneRound, acq_rel);  // pairs with the acquire in prepare_sleep and sleep
     futex_wake(signals_, INT_MAX);
