@@ -4,6 +4,7 @@
 /// \file
 /// What a hub asks of the thing that runs operations: a ring, or epoll.
 
+#include <cerrno>
 #include <memory>
 
 #include "weft/io/operation.hpp"
@@ -13,7 +14,7 @@ namespace weft::io::detail {
 class Hub;
 
 /// Belongs to one thread, as its hub does: nothing here is thread-safe. Completions are given to
-/// `Hub::completed`, from within `poll` and `wait` only.
+/// `Hub::completed` (`Hub::progressed` if more are to come), from within `poll` and `wait` only.
 class Driver {
  public:
   virtual ~Driver() = default;
@@ -34,6 +35,14 @@ class Driver {
   /// The same, but waits for at most `timeout` (kNever: for ever) until something has ended, or the
   /// hub's event was signalled.
   virtual void wait(Nanoseconds timeout) noexcept = 0;
+
+  /// True if one entry can accept or receive many times.
+  virtual bool multishot() const noexcept { return false; }
+  /// Has the kernel choose buffers, from that ring of io_uring_buf. \return zero or an error number
+  /// negated; -EEXIST: there is such a group
+  virtual std::int32_t provide(void*, unsigned, std::uint16_t) noexcept { return -ENOSYS; }
+  /// Nothing uses the group any more.
+  virtual void stop_providing(std::uint16_t) noexcept {}
 };
 
 /// \param event the eventfd that ends `wait` \return nullptr if there is no such thing here

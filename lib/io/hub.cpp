@@ -9,6 +9,8 @@
 
 #include "io/drops.hpp"
 #include "io/helpers.hpp"
+#include "io/shelf.hpp"
+#include "io/stream.hpp"
 #include "weft/detail/foreign_await.hpp"
 #include "weft/detail/pool_state.hpp"
 #include "weft/detail/worker.hpp"
@@ -16,14 +18,6 @@
 namespace weft::io::detail {
 
 constinit thread_local Hub* current_hub = nullptr;
-
-namespace {
-
-// As an upper bound between two submissions and two looks at the clock of a busy worker.
-constexpr unsigned kMostTasks = 61;  // as for the injection list
-constexpr Nanoseconds kMostDelay = 50'000;
-
-}  // namespace
 
 Nanoseconds now() noexcept {
   return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
@@ -41,6 +35,7 @@ void Hub::bind_to_this_thread() noexcept {
 }
 
 void Hub::leave_thread() noexcept {
+  leave_streams();
   driver_.reset();
   if (event_ >= 0) {
     // Whoever woke us from the driver may not have signalled yet.
@@ -143,8 +138,14 @@ void Hub::read_mail() noexcept {
     if ((news & InboxNode::kClose) != 0) cancel_all();
     if ((news & InboxNode::kDrop) != 0) look_for_dropped_ = true;
     if (&node == &control_) continue;
+    if ((news & (InboxNode::kBufferBack | InboxNode::kPoolDropped)) != 0) {
+      read_mail_of(static_cast<Shelf&>(node), news);
+      continue;
+    }
     auto& op = static_cast<Operation&>(node);
-    if ((news & InboxNode::kFinished) != 0) {
+    if ((news & InboxNode::kStreamDropped) != 0) {
+      static_cast<StreamState&>(op).dropped();
+    } else if ((news & InboxNode::kFinished) != 0) {
       completed(op, op.result);
     } else if ((news & InboxNode::kStart) != 0) {
       if ((news & InboxNode::kStop) != 0) op.reason = Reason::kStopped;
@@ -155,14 +156,13 @@ void Hub::read_mail() noexcept {
   }
 }
 
-void Hub::leave_inbox(Operation& op) noexcept {
-  op.on_stop.reset();  // waits for a callback that runs on another thread: nobody posts it any more
-  // Acquire: pairs with post(), of that callback.
-  if ((op.news.load(acquire) & InboxNode::kQueued) == 0) return;
+void Hub::leave_inbox(InboxNode& node) noexcept {
+  // Acquire: pairs with post(), of whoever cannot post any more.
+  if ((node.news.load(acquire) & InboxNode::kQueued) == 0) return;
   take_mail();
   InboxNode** at = &mail_;
-  while (*at != &op) at = &(*at)->next_in_inbox;
-  *at = op.next_in_inbox;
+  while (*at != &node) at = &(*at)->next_in_inbox;
+  *at = node.next_in_inbox;
   if (*at == nullptr) mail_end_ = at;
 }
 
@@ -192,6 +192,8 @@ void Hub::dispatch(Operation& op) noexcept {
   switch (op.kind) {
     case Kind::kTimer: return;
     case Kind::kCall: return helpers().run(op);
+    case Kind::kWait: return op.stream->wait(static_cast<NextBase&>(op));
+    case Kind::kStream: return;  // has a way of its own
     case Kind::kEntry:
       driver_->start(op);
       if (turn_by_ == kNever) turn_by_ = now() + kMostDelay;
@@ -201,12 +203,17 @@ void Hub::dispatch(Operation& op) noexcept {
 void Hub::completed(Operation& op, std::int32_t result) noexcept {
   op.place = Place::kNowhere;
   op.result = result;
+  if (op.kind == Kind::kStream) return static_cast<StreamState&>(op).completed(false);
   const bool interrupted = result == -EINTR && op.reason == Reason::kNone;
   if (interrupted || (result >= 0 && op.step != nullptr && op.step(op))) {
     if (op.reason == Reason::kNone) return dispatch(op);
     op.result = -ECANCELED;  // it has been, between two steps
   }
   end(op);
+}
+
+void Hub::progressed(Operation& stream) noexcept {
+  static_cast<StreamState&>(stream).completed(true);
 }
 
 void Hub::cancel(Operation& op, Reason reason) noexcept {
@@ -217,6 +224,10 @@ void Hub::cancel(Operation& op, Reason reason) noexcept {
     case Kind::kCall:
       if (helpers().withdraw(op)) completed(op, -ECANCELED);
       return;
+    case Kind::kWait:
+      op.stream->stop_waiting(static_cast<NextBase&>(op));
+      return completed(op, -ECANCELED);
+    case Kind::kStream: return static_cast<StreamState&>(op).stop();
     case Kind::kEntry:
       if (driver_->cancel(op)) completed(op, -ECANCELED);
   }
@@ -229,6 +240,7 @@ void Hub::cancel_all() noexcept {
     op = op->next;
     cancel(one, Reason::kStopped);
   }
+  cancel_streams();
 }
 
 void Hub::cancel_dropped() noexcept {
@@ -251,6 +263,8 @@ void Hub::expire() noexcept {
     op.deadline = kNever;
     if (op.kind == Kind::kTimer) {
       completed(op, 0);
+    } else if (op.kind == Kind::kStream) {
+      static_cast<StreamState&>(op).expired(at);
     } else {
       cancel(op, Reason::kTimedOut);
     }
@@ -262,6 +276,7 @@ void Hub::end(Operation& op) noexcept {
     op.result = op.reason == Reason::kTimedOut ? -ETIMEDOUT : -ECANCELED;
   }
   if (op.deadline != kNever) timers_.remove(op);
+  op.on_stop.reset();  // waits for a callback that runs on another thread: nobody posts it any more
   leave_inbox(op);
   (op.previous != nullptr ? op.previous->next : operations_) = op.next;
   if (op.next != nullptr) op.next->previous = op.previous;
@@ -295,6 +310,10 @@ void Hub::deliver() noexcept {
   while (newest_first != nullptr) {
     TaskNode* const frame = newest_first;
     newest_first = frame->link;
+    if (&frame->scope->pool != &pool_) [[unlikely]] {  // awaited a stream of ours
+      weft::detail::resume_on_own_pool(frame);
+      continue;
+    }
     weft::detail::unlist_parked(frame);
     w->keep(frame);
   }
@@ -316,6 +335,7 @@ void Hub::turn(bool sleeps_next) noexcept {
   tasks_since_turn_ = 0;
   read_mail();
   if (driver_ != nullptr) {
+    look_at_shelves();
     driver_->poll(!sleeps_next);
     expire();
     if (look_for_dropped_) [[unlikely]] cancel_dropped();
@@ -334,7 +354,7 @@ Nanoseconds Hub::until_next_deadline() const noexcept {
 
 void Hub::sleep() noexcept {
   Parker& own = *parker_.load(relaxed);  // relaxed: our own store
-  if (operations_ == nullptr) return own.park();
+  if (operations_ == nullptr && streams_ == nullptr) return own.park();
   if (!own.begin_driver_sleep(event_)) return;
   driver_->wait(until_next_deadline());
   signals_ += own.end_driver_sleep();
@@ -351,8 +371,9 @@ bool start(Operation& op, TaskNode* frame) noexcept {
   weft::detail::before_foreign_park(frame);
   op.frame = frame;
   Hub* const own = current_hub;
-  const bool outside = own == nullptr;
-  op.hub = outside ? &w->pool.io_home() : own;
+  Hub& here = own != nullptr ? *own : w->pool.io_home();
+  op.hub = op.kind == Kind::kWait ? &op.stream->home(here) : &here;
+  const bool outside = op.hub != own;
   if (outside) op.news.store(InboxNode::kQueued | InboxNode::kStart, relaxed);  // nobody knows it yet
   if (op.token.stop_requested()) op.reason = Reason::kStopped;
   if (op.token.stop_possible()) op.on_stop.emplace(std::move(op.token), StopCallback{&op});

@@ -31,6 +31,8 @@ using weft::detail::PoolState;
 using weft::detail::Worker;
 
 class Helpers;
+class Shelf;
+class StreamState;
 
 /// Starts a thread's operations, runs their timers, and makes their frames ready. It has no driver,
 /// and costs nothing, until the first operation comes.
@@ -73,6 +75,28 @@ class Hub {
 
   /// From the driver: a completion.
   void completed(Operation& op, std::int32_t result) noexcept;
+  /// From the driver: a completion that is not the last one. Of a stream.
+  void progressed(Operation& stream) noexcept;
+
+  /// Has it end: the driver is asked, and `reason` noted.
+  void cancel(Operation& op, Reason reason) noexcept;
+  bool closed() const noexcept { return closed_; }
+
+  // For streams and their buffers: hub_streams.cpp
+  void add(StreamState& stream) noexcept;
+  void remove(StreamState& stream) noexcept;
+  void run(StreamState& stream) noexcept;
+  /// \return true: it had not begun, and no completion will come
+  bool interrupt(StreamState& stream) noexcept;
+  bool multishot() const noexcept;
+  void set_deadline(Operation& op, Nanoseconds at) noexcept;
+  /// Of a stream that nobody can post any more.
+  bool drop_is_posted(StreamState& stream) noexcept;
+  void add(Shelf& shelf) noexcept;
+  void remove(Shelf& shelf) noexcept;
+  /// Has the kernel choose from a ring of buffers. \return false: it cannot
+  bool provide(void* ring, unsigned entries, std::uint16_t& group) noexcept;
+  void stop_providing(std::uint16_t group) noexcept;
 
   // ---- any thread
 
@@ -95,15 +119,22 @@ class Hub {
   void wake() noexcept;
   void take_mail() noexcept;
   void read_mail() noexcept;
-  void leave_inbox(Operation& op) noexcept;
+  void leave_inbox(InboxNode& node) noexcept;
   void dispatch(Operation& op) noexcept;
-  void cancel(Operation& op, Reason reason) noexcept;
   void cancel_all() noexcept;
   void cancel_dropped() noexcept;
+  void cancel_streams() noexcept;
+  void leave_streams() noexcept;
+  void look_at_shelves() noexcept;
+  void read_mail_of(Shelf& shelf, std::uint32_t news) noexcept;
   void expire() noexcept;
   void end(Operation& op) noexcept;
   void deliver() noexcept;
   Nanoseconds until_next_deadline() const noexcept;
+
+  // As an upper bound between two submissions and two looks at the clock of a busy worker.
+  static constexpr unsigned kMostTasks = 61;  // as for the injection list
+  static constexpr Nanoseconds kMostDelay = 50'000;
 
   PoolState& pool_;
   Atomic<InboxNode*> inbox_{nullptr};  // a stack; only ever taken whole
@@ -117,6 +148,9 @@ class Hub {
   std::unique_ptr<Driver> driver_;
   std::int32_t no_driver_ = 0;         // why, an error number negated
   Operation* operations_ = nullptr;    // all that have started and not ended
+  StreamState* streams_ = nullptr;     // not among `operations_`
+  Shelf* shelves_ = nullptr;
+  std::uint16_t last_group_ = 0;
   TimerHeap timers_;
   TaskNode* ready_ = nullptr;  // frames to resume, oldest first, by `link`
   TaskNode** ready_end_ = &ready_;

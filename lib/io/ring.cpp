@@ -93,6 +93,13 @@ class Ring final : public Driver {
   void poll(bool submit) noexcept override;
   void wait(Nanoseconds timeout) noexcept override;
 
+  // What can both is as old as this opcode (6.0).
+  bool multishot() const noexcept override { return supports(IORING_OP_SEND_ZC); }
+  std::int32_t provide(void* ring, unsigned entries, std::uint16_t group) noexcept override;
+  void stop_providing(std::uint16_t group) noexcept override {
+    io_uring_unregister_buf_ring(&ring_, group);
+  }
+
  private:
   io_uring_sqe* entry() noexcept;
   void give(Operation& op) noexcept;
@@ -244,6 +251,16 @@ bool Ring::ready() const noexcept {
          kernel_has_more();
 }
 
+std::int32_t Ring::provide(void* ring, unsigned entries, std::uint16_t group) noexcept {
+  if (!multishot()) return -ENOSYS;
+  io_uring_buf_reg registration;
+  std::memset(&registration, 0, sizeof registration);
+  registration.ring_addr = reinterpret_cast<std::uintptr_t>(ring);
+  registration.ring_entries = entries;
+  registration.bgid = group;
+  return io_uring_register_buf_ring(&ring_, &registration, 0);
+}
+
 void Ring::enter(unsigned wait_for, Nanoseconds timeout) noexcept {
   io_uring_smp_store_release(ring_.sq.ktail, ring_.sq.sqe_tail);
   ring_.sq.sqe_head = ring_.sq.sqe_tail;  // liburing flushes nothing
@@ -304,8 +321,11 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
   if (!more) --in_flight_;
   if (cqe.user_data == kCancellation) return;
   Operation& op = operation_of(cqe.user_data);
-  if (more) {  // a zero-copy send: the buffer is still in use
+  op.completion_flags = cqe.flags;
+  if (more) {
     op.result = cqe.res;
+    // Otherwise a zero-copy send: the buffer is still in use.
+    if (op.kind == Kind::kStream) hub_.progressed(op);
     return;
   }
   if (op.place == Place::kCancelling) to_cancel_.remove(op);

@@ -29,6 +29,7 @@ namespace weft::io::detail {
 using weft::detail::TaskNode;
 
 class Hub;
+class StreamState;
 
 /// Nanoseconds of the steady clock, or a duration.
 using Nanoseconds = std::int64_t;
@@ -53,6 +54,9 @@ struct InboxNode {
   static constexpr std::uint32_t kFinished = 8;  ///< by a helper thread
   static constexpr std::uint32_t kClose = 16;    ///< the hub's own: cancel all
   static constexpr std::uint32_t kDrop = 32;     ///< the hub's own: look who is to be cancelled
+  static constexpr std::uint32_t kStreamDropped = 64;  ///< a stream's: its owner is gone
+  static constexpr std::uint32_t kBufferBack = 128;    ///< a shelf's: somebody waits for it
+  static constexpr std::uint32_t kPoolDropped = 256;   ///< a shelf's: its buffer pool is gone
 
   InboxNode* next_in_inbox = nullptr;
   weft::detail::Atomic<std::uint32_t> news{0};
@@ -63,6 +67,8 @@ enum class Kind : std::uint8_t {
   kEntry,  ///< the driver, as `sqe` says
   kTimer,  ///< nobody: it ends at its deadline
   kCall,   ///< a helper thread: `call`
+  kWait,   ///< `stream`: it ends with an item of that
+  kStream, ///< the driver, time and again: it is a StreamState
 };
 
 /// Why an operation was cancelled.
@@ -95,6 +101,7 @@ class Operation : public InboxNode {
       : step(other.step),
         call(other.call),
         time(other.time),
+        stream(other.stream),
         done_bytes(other.done_bytes),
         kind(other.kind),
         token(std::move(other.token)) {
@@ -129,6 +136,9 @@ class Operation : public InboxNode {
   Operation* heap_child = nullptr;     ///< in the hub's heap of deadlines
   Operation* heap_sibling = nullptr;
   Operation* heap_previous = nullptr;  ///< the sibling before, or the parent
+
+  StreamState* stream = nullptr;         ///< of Kind::kWait
+  std::uint32_t completion_flags = 0;  ///< of the last completion, where more than `result` counts
 
   std::uint64_t done_bytes = 0;  ///< of an operation that goes on until all is done
   Kind kind = Kind::kEntry;
@@ -189,9 +199,10 @@ Awaiter<Op> awaiter_of(Op& op) noexcept {
 
 /// Base of every operation type. `Derived::prepare()` is called when it is awaited, and so does not
 /// move any more.
-template <class Derived, class T>
-class [[nodiscard]] Awaitable : public Operation {
+template <class Derived, class T, class Base = Operation>
+class [[nodiscard]] Awaitable : public Base {
  public:
+  using Base::Base;
   using ParksItself = void;  ///< for PromiseBase::await_transform
   using value_type = T;
 
@@ -203,7 +214,7 @@ class [[nodiscard]] Awaitable : public Operation {
   }
   template <class Rep, class Period>
   Derived& timeout(std::chrono::duration<Rep, Period> limit) & noexcept {
-    time = to_nanoseconds(limit);
+    this->time = to_nanoseconds(limit);
     return self();
   }
 
@@ -213,7 +224,7 @@ class [[nodiscard]] Awaitable : public Operation {
     return std::move(self().stop_on(std::move(stop)));
   }
   Derived& stop_on(std::stop_token stop) & noexcept {
-    token = std::move(stop);
+    this->token = std::move(stop);
     return self();
   }
 
@@ -235,14 +246,14 @@ class [[nodiscard]] Awaitable : public Operation {
  protected:
   void entry(std::uint8_t opcode, int fd, const void* address = nullptr, std::size_t length = 0,
              std::uint64_t offset = 0) noexcept {
-    sqe().opcode = opcode;
-    sqe().fd = fd;
-    sqe().off = offset;
+    this->sqe().opcode = opcode;
+    this->sqe().fd = fd;
+    this->sqe().off = offset;
     point_to(address);
-    sqe().len = clamped(length);
+    this->sqe().len = clamped(length);
   }
   void point_to(const void* address) noexcept {
-    sqe().addr = reinterpret_cast<std::uintptr_t>(address);
+    this->sqe().addr = reinterpret_cast<std::uintptr_t>(address);
   }
   /// As the system calls do: at most 2 GiB less a page at once.
   static std::uint32_t clamped(std::size_t length) noexcept {

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// What a hub does for streams and their buffers.
+#include <cerrno>
+
+#include "io/hub.hpp"
+#include "io/shelf.hpp"
+#include "io/stream.hpp"
+
+namespace weft::io::detail {
+
+// ---- for streams ---------------------------------------------------------------------------
+
+void Hub::add(StreamState& stream) noexcept {
+  stream.previous_of_hub = nullptr;
+  stream.next_of_hub = streams_;
+  if (streams_ != nullptr) streams_->previous_of_hub = &stream;
+  streams_ = &stream;
+}
+
+void Hub::remove(StreamState& stream) noexcept {
+  (stream.previous_of_hub != nullptr ? stream.previous_of_hub->next_of_hub : streams_) =
+      stream.next_of_hub;
+  if (stream.next_of_hub != nullptr) stream.next_of_hub->previous_of_hub = stream.previous_of_hub;
+  set_deadline(stream, kNever);
+  stream.on_stop.reset();  // waits for a callback that runs on another thread
+  leave_inbox(stream);
+}
+
+void Hub::run(StreamState& stream) noexcept {
+  stream.generation = ++generation_;
+  driver_->start(stream);
+  if (turn_by_ == kNever) turn_by_ = now() + kMostDelay;
+}
+
+bool Hub::interrupt(StreamState& stream) noexcept { return driver_->cancel(stream); }
+
+bool Hub::multishot() const noexcept { return driver_->multishot(); }
+
+void Hub::set_deadline(Operation& op, Nanoseconds at) noexcept {
+  if (op.deadline != kNever) timers_.remove(op);
+  op.deadline = at;
+  if (at != kNever) timers_.add(op);
+}
+
+void Hub::cancel_streams() noexcept {
+  for (StreamState* s = streams_; s != nullptr; s = s->next_of_hub) cancel(*s, Reason::kStopped);
+}
+
+void Hub::leave_streams() noexcept {
+  while (streams_ != nullptr) {
+    for (StreamState* s = streams_; s != nullptr;) {
+      StreamState& one = *s;
+      s = s->next_of_hub;
+      one.leave_hub();
+    }
+    if (streams_ == nullptr) break;
+    turn();
+    if (streams_ != nullptr) driver_->wait(kNever);
+  }
+  while (shelves_ != nullptr) shelves_->disconnect(*this);
+}
+
+bool Hub::drop_is_posted(StreamState& stream) noexcept {
+  take_mail();
+  InboxNode** at = &mail_;
+  while (*at != nullptr && *at != &stream) at = &(*at)->next_in_inbox;
+  if (*at == nullptr) return false;
+  // Acquire: pairs with post().
+  const bool dropped = (stream.news.exchange(0, acquire) & InboxNode::kStreamDropped) != 0;
+  *at = stream.next_in_inbox;
+  if (*at == nullptr) mail_end_ = at;
+  return dropped;
+}
+
+// ---- for buffers ---------------------------------------------------------------------------
+
+void Hub::add(Shelf& shelf) noexcept {
+  shelf.next_of_hub = shelves_;
+  shelves_ = &shelf;
+}
+
+void Hub::remove(Shelf& shelf) noexcept {
+  Shelf** at = &shelves_;
+  while (*at != &shelf) at = &(*at)->next_of_hub;
+  *at = shelf.next_of_hub;
+  leave_inbox(shelf);
+}
+
+bool Hub::provide(void* ring, unsigned entries, std::uint16_t& group) noexcept {
+  if (driver_ == nullptr) return false;
+  // As often as one of those numbers may be in use by another pool.
+  for (unsigned tries = 0; tries < (1u << 16); ++tries) {
+    group = ++last_group_;
+    const std::int32_t error = driver_->provide(ring, entries, group);
+    if (error == 0) return true;
+    if (error != -EEXIST) return false;
+  }
+  return false;
+}
+
+void Hub::stop_providing(std::uint16_t group) noexcept { driver_->stop_providing(group); }
+
+void Hub::look_at_shelves() noexcept {
+  for (Shelf* s = shelves_; s != nullptr; s = s->next_of_hub) s->look();
+}
+
+void Hub::read_mail_of(Shelf& shelf, std::uint32_t news) noexcept {
+  // That a buffer is back the look of this turn will find.
+  if ((news & InboxNode::kPoolDropped) == 0) return;
+  shelf.note_pool_is_gone();
+  if (shelf.abandoned()) shelf.disconnect(*this);
+}
+
+}  // namespace weft::io::detail

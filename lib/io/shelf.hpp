@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// The buffers that one hub has of a BufferPool. `docs/design/io.md`.
+
+#include <cstdint>
+#include <memory>
+
+#include "io/line.hpp"
+#include "io/wire.hpp"
+#include "weft/io/buffers.hpp"
+
+namespace weft::io::detail {
+
+class StreamState;
+
+/// A buffer is in one of four places: with the kernel, which chooses (a ring of buffers); free, where
+/// there is no such ring; with a lease or a stream; or on its way back.
+///
+/// Any thread brings a buffer back: a push to a stack that the hub's thread only ever takes whole. It
+/// does so when it runs out, and once per turn. If streams wait for a buffer, it sets `wanted_` and looks
+/// once more; who brings one looks at `wanted_` after that, and if it is set, posts.
+class Shelf : public InboxNode {
+ public:
+  explicit Shelf(Shelves& of);  ///< \throws std::bad_alloc
+  Shelf(const Shelf&) = delete;
+  Shelf& operator=(const Shelf&) = delete;
+  ~Shelf();
+
+  // ---- any thread
+
+  void give_back(std::uint32_t buffer) noexcept;
+  std::byte* address(std::uint32_t buffer) const noexcept;
+  /// \return true: it had no hub, and has this one now. Otherwise `hub` says whose it is.
+  bool adopt(Hub*& hub) noexcept;
+  void pool_is_gone() noexcept { wire_.post(*this, InboxNode::kPoolDropped); }
+
+  // ---- its hub's thread
+
+  void connect(Hub& hub) noexcept;
+  void disconnect(Hub& hub) noexcept;
+
+  void add_user() noexcept { ++users_; }
+  void remove_user() noexcept { --users_; }
+  bool abandoned() const noexcept { return pool_is_gone_ && users_ == 0; }
+  void note_pool_is_gone() noexcept { pool_is_gone_ = true; }
+
+  /// True if the kernel chooses, by `group`.
+  bool kernel_chooses() const noexcept { return ring_size_ != 0; }
+  std::uint16_t group() const noexcept { return group_; }
+  /// That is what it did.
+  void chosen(std::uint32_t buffer) noexcept;
+  /// True if the kernel has one to choose.
+  bool stocked() noexcept;
+  /// Otherwise we choose. \return -1: there is none
+  std::int32_t take() noexcept;
+
+  /// To be told when a buffer is there. \return false: there is one
+  bool wait(StreamState& stream) noexcept;
+  void stop_waiting(StreamState& stream) noexcept;
+  /// Collects what came back, and tells who waits.
+  void look() noexcept;
+
+  Shelf* next_made = nullptr;    ///< of the same pool
+  Shelf* next_of_hub = nullptr;
+
+ private:
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  struct Record {
+    std::uint32_t next = kNone;  // in a stack
+    bool with_kernel = false;
+  };
+
+  void collect() noexcept;
+  void put(std::uint32_t buffer) noexcept;
+  void publish() noexcept;
+
+  Shelves& shelves_;
+  std::byte* memory_ = nullptr;
+  std::unique_ptr<Record[]> records_;
+  Atomic<std::uint32_t> returned_{kNone};
+  Atomic<bool> wanted_{false};
+  Atomic<Hub*> hub_{nullptr};
+  Wire wire_;
+
+  // The hub's thread's:
+  std::uint32_t free_ = kNone;
+  std::uint32_t num_ready_ = 0;  // with the kernel, or free
+  unsigned users_ = 0;           // streams
+  bool pool_is_gone_ = false;
+  Line waiting_;                 // StreamState
+  void* ring_ = nullptr;         // io_uring_buf[ring_size_]
+  unsigned ring_size_ = 0;
+  std::uint16_t ring_tail_ = 0;
+  std::uint16_t group_ = 0;
+};
+
+/// What a BufferPool is: the shelves of all hubs that use it, and kept by those and the pool.
+struct Shelves {
+  Shelves(std::uint32_t number, std::uint32_t size) noexcept : count(number), bytes(size) {}
+  ~Shelves();
+  void release() noexcept {
+    // Acq_rel: who is last sees all that the others did.
+    if (references.fetch_sub(1, acq_rel) == 1) delete this;
+  }
+  /// The one of this hub, to be called by its thread. \return nullptr: no memory
+  Shelf* of(Hub& hub) noexcept;
+
+  const std::uint32_t count;
+  const std::uint32_t bytes;
+  Atomic<std::uint32_t> references{1};
+  Atomic<Shelf*> first{nullptr};  // only grows
+};
+
+}  // namespace weft::io::detail

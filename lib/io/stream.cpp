@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "io/stream.hpp"
+
+#include <cerrno>
+
+namespace weft::io::detail {
+
+namespace {
+
+// After an error that only time, or somebody else, can mend.
+constexpr Nanoseconds kPause = 10'000'000;
+
+}  // namespace
+
+// ---- any thread ----------------------------------------------------------------------------
+
+Hub& StreamState::home(Hub& preferred) noexcept {
+  Hub* none = nullptr;
+  // Relaxed: a number; all that is done with it passes through the hub's inbox.
+  return home_.compare_exchange_strong(none, &preferred, relaxed, relaxed) ? preferred : *none;
+}
+
+bool StreamState::take_ready(NextBase& waiter) noexcept {
+  if (hubless_.load(acquire)) {  // pairs with leave_hub: what is left is the owner's
+    give(waiter);
+    return true;
+  }
+  Hub* const home = home_.load(relaxed);  // relaxed: equal only if it is our own
+  if (home == nullptr || home != current_hub || !waiting_.empty()) return false;
+  if (num_items() == 0 && !(joined_ && finished_)) return false;
+  give(waiter);
+  return true;
+}
+
+void StreamState::cancel() noexcept {
+  Hub* const home = home_.load(relaxed);  // relaxed: as above, or nobody has awaited it
+  if (home == nullptr) {
+    reason = Reason::kStopped;  // join() looks
+  } else {
+    wire_.post(*this, InboxNode::kStop);
+  }
+}
+
+void StreamState::drop() noexcept {
+  Hub* const home = home_.load(relaxed);  // relaxed: as above
+  const bool here = home != nullptr && home == current_hub && joined_;
+  if (here && !hubless_.load(acquire)) {  // acquire: as above. At once: the descriptor may be closed next
+    dropped();
+  } else if (!wire_.post(*this, InboxNode::kStreamDropped)) {
+    discard_all();
+    delete this;
+  }
+}
+
+bool take_ready(NextBase& next) noexcept {
+  if (next.stream != nullptr) return next.stream->take_ready(next);
+  next.ended = true;
+  return true;
+}
+
+void limit_stream(StreamState& stream, Nanoseconds time) noexcept { stream.time = time; }
+
+void stop_stream_on(StreamState& stream, std::stop_token stop) noexcept {
+  stream.token = std::move(stop);
+}
+
+void cancel_stream(StreamState& stream) noexcept { stream.cancel(); }
+
+void drop_stream(StreamState& stream) noexcept { stream.drop(); }
+
+// ---- items ---------------------------------------------------------------------------------
+
+bool StreamState::push(std::int32_t item, std::uint32_t item_flags) noexcept {
+  try {
+    if (first_item_ > items_.size() / 2) {
+      items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(first_item_));
+      first_item_ = 0;
+    }
+    items_.push_back({item, item_flags});
+    return true;
+  } catch (...) {  // std::bad_alloc
+    discard(item, item_flags);
+    finish(-ENOMEM);
+    interrupt();
+    return false;
+  }
+}
+
+void StreamState::give(NextBase& waiter) noexcept {
+  if (num_items() != 0) {
+    const Item item = items_[first_item_++];
+    waiter.result = item.result;
+    waiter.completion_flags = item.flags;
+    waiter.shelf = shelf();
+  } else if (error_ != 0) {
+    waiter.result = std::exchange(error_, 0);
+  } else {
+    waiter.result = 0;
+    waiter.ended = true;
+  }
+}
+
+void StreamState::finish(std::int32_t error) noexcept {
+  if (std::exchange(finished_, true)) return;
+  error_ = error;
+}
+
+void StreamState::discard_all() noexcept {
+  for (; num_items() != 0; ++first_item_) {
+    discard(items_[first_item_].result, items_[first_item_].flags);
+  }
+  finish(0);
+  error_ = 0;
+}
+
+// ---- its hub's thread ----------------------------------------------------------------------
+
+void StreamState::join(Hub& to) noexcept {
+  joined_ = true;
+  hub = &to;
+  wire_.connect(to);
+  to.add(*this);
+  if (time != kNever) {
+    const Nanoseconds at = now();
+    limit_ = time < kNever - at ? at + time : kNever - 1;
+    to.set_deadline(*this, limit_);
+  }
+  if (const std::int32_t error = begin(to); error != 0) finish(error);
+  if (to.closed()) reason = Reason::kStopped;
+  if (reason != Reason::kNone) return stop();
+  // It may be called at once, and then posts.
+  if (token.stop_possible()) on_stop.emplace(std::move(token), StopCallback{this});
+}
+
+void StreamState::wait(NextBase& waiter) noexcept {
+  waiting_.append(waiter);
+  if (!joined_) join(*waiter.hub);
+  serve();
+}
+
+void StreamState::serve() noexcept {
+  while (!waiting_.empty() && (num_items() != 0 || finished_)) {
+    auto& waiter = static_cast<NextBase&>(*waiting_.first);
+    waiting_.remove(waiter);
+    give(waiter);
+    hub->completed(waiter, waiter.result);
+  }
+  const bool idle = !running_ && !missing_ && !pausing_;
+  if (idle && !waiting_.empty()) run();
+}
+
+void StreamState::run() noexcept {
+  if (std::exchange(pause_, false)) {
+    pausing_ = true;
+    const Nanoseconds until = now() + kPause;
+    return hub->set_deadline(*this, until < limit_ ? until : limit_);
+  }
+  if (!prepare()) {
+    missing_ = true;
+    return;
+  }
+  running_ = true;
+  hub->run(*this);
+}
+
+void StreamState::interrupt() noexcept {
+  if (!running_ || std::exchange(cancelling_, true)) return;
+  if (hub->interrupt(*this)) running_ = cancelling_ = false;
+}
+
+void StreamState::completed(bool more) noexcept {
+  running_ = more;
+  take();
+  if (!more) {
+    cancelling_ = false;
+    if (reason != Reason::kNone) finish(reason == Reason::kTimedOut ? -ETIMEDOUT : -ECANCELED);
+  }
+  if (ownerless_) {
+    discard_all();
+    if (!running_) remove_and_delete();
+    return;
+  }
+  serve();
+}
+
+void StreamState::expired(Nanoseconds at) noexcept {
+  if (limit_ <= at) {
+    limit_ = kNever;
+    pausing_ = false;
+    return hub->cancel(*this, Reason::kTimedOut);
+  }
+  pausing_ = false;
+  hub->set_deadline(*this, limit_);
+  serve();
+}
+
+void StreamState::stop() noexcept {
+  interrupt();
+  if (running_) return;  // its last completion will tell
+  if (std::exchange(missing_, false)) stop_missing();
+  pausing_ = false;
+  finish(reason == Reason::kTimedOut ? -ETIMEDOUT : -ECANCELED);
+  serve();
+}
+
+void StreamState::resume() noexcept {
+  missing_ = false;
+  serve();
+}
+
+void StreamState::dropped() noexcept {
+  ownerless_ = true;
+  discard_all();
+  if (reason == Reason::kNone) reason = Reason::kStopped;
+  stop();
+  if (!running_) remove_and_delete();
+}
+
+void StreamState::remove_and_delete() noexcept {
+  end();
+  hub->remove(*this);
+  wire_.cut();  // the owner may still be in its post
+  delete this;
+}
+
+bool StreamState::leave_hub() noexcept {
+  if (reason == Reason::kNone) reason = Reason::kStopped;
+  stop();
+  if (running_) return false;
+  Hub& from = *hub;
+  end();
+  from.remove(*this);
+  hubless_.store(true, release);  // pairs with take_ready
+  wire_.cut();
+  // From here on it is the owner's, unless he has dropped it before, which the inbox says.
+  if (from.drop_is_posted(*this)) {
+    discard_all();
+    delete this;
+  }
+  return true;
+}
+
+}  // namespace weft::io::detail

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// How something that may outlive a hub's thread reaches that hub.
+
+#include <cstdint>
+
+#include "io/hub.hpp"
+#include "weft/detail/futex.hpp"
+
+namespace weft::io::detail {
+
+/// Connected by the hub's thread, and cut by it once the hub is about to go or nobody is to post any
+/// more. Who posts is counted while at it, and `cut` waits for those few steps. So a post either
+/// comes before the cut, and the hub finds it in its inbox after that, or is told that it is too late.
+class Wire {
+ public:
+  /// Precondition: cut, as it is at first.
+  void connect(Hub& hub) noexcept {
+    hub_ = &hub;
+    word_.fetch_sub(kCut, release);  // pairs with post(), for the pointer
+  }
+
+  /// Any thread. \return false: the hub is gone, and nothing has happened
+  bool post(InboxNode& node, std::uint32_t bits) noexcept {
+    // Acquire: pairs with connect, and with cut: what the hub's thread wrote before is ours.
+    const bool connected = word_.fetch_add(1, acquire) < kCut;
+    if (connected) hub_->post(node, bits);
+    // Release: pairs with cut. The wake-up needs the word's address only.
+    if (word_.fetch_sub(1, release) == kCut + 1) weft::detail::futex_wake(word_, 1);
+    return connected;
+  }
+
+  void cut() noexcept {
+    // Release: hands over to who posts too late. Acquire, both: pairs with post(), whose node is in
+    // the inbox.
+    std::uint32_t word = word_.fetch_add(kCut, acq_rel) + kCut;
+    while (word != kCut) {
+      weft::detail::futex_wait(word_, word);
+      word = word_.load(acquire);
+    }
+  }
+
+ private:
+  static constexpr std::uint32_t kCut = 1u << 31;
+
+  Hub* hub_ = nullptr;
+  Atomic<std::uint32_t> word_{kCut};  // who is posting, and whether it is cut
+};
+
+}  // namespace weft::io::detail
