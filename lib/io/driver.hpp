@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <span>
 
 #include "weft/io/operation.hpp"
 
@@ -21,6 +22,9 @@ class Driver {
 
   /// Takes an operation of Kind::kEntry. It need not reach the kernel before the next `poll`.
   virtual void start(Operation& op) noexcept = 0;
+  /// Takes several, each to begin when the one before has ended well. \return false: it cannot now, and
+  /// none has begun
+  virtual bool start_linked(std::span<Operation* const>) noexcept { return false; }
   /// Asks for its end. \return true: it has not begun, and is the caller's again
   virtual bool cancel(Operation& op) noexcept = 0;
   /// True if `poll` would find completions. Cheap, called between tasks.

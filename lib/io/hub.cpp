@@ -14,6 +14,7 @@
 #include "weft/detail/foreign_await.hpp"
 #include "weft/detail/pool_state.hpp"
 #include "weft/detail/worker.hpp"
+#include "weft/io/link.hpp"
 
 namespace weft::io::detail {
 
@@ -171,13 +172,18 @@ void Hub::leave_inbox(InboxNode& node) noexcept {
 void Hub::start(Operation& op) noexcept {
   const bool usable = activate();
   if (Worker* const w = weft::detail::current_worker) w->io = this;
-  op.generation = ++generation_;
   op.previous = nullptr;
   op.next = operations_;
   if (operations_ != nullptr) operations_->previous = &op;
   operations_ = &op;
   if (any_drops()) [[unlikely]] look_for_dropped_ = true;
   if (!usable) return completed(op, no_driver_);
+  begin(op);
+}
+
+void Hub::begin(Operation& op) noexcept {
+  op.generation = ++generation_;
+  op.linked = false;
   if (closed_) op.reason = Reason::kStopped;
   if (op.reason != Reason::kNone) return completed(op, -ECANCELED);
   if (op.time != kNever) {
@@ -188,12 +194,20 @@ void Hub::start(Operation& op) noexcept {
   dispatch(op);
 }
 
+bool Hub::start_linked(std::span<Operation* const> parts) noexcept {
+  for (Operation* const op : parts) op->generation = ++generation_;
+  if (!driver_->start_linked(parts)) return false;
+  if (turn_by_ == kNever) turn_by_ = now() + kMostDelay;
+  return true;
+}
+
 void Hub::dispatch(Operation& op) noexcept {
   switch (op.kind) {
     case Kind::kTimer: return;
     case Kind::kCall: return helpers().run(op);
     case Kind::kWait: return op.stream->wait(static_cast<NextBase&>(op));
     case Kind::kStream: return;  // has a way of its own
+    case Kind::kChain: return static_cast<Chain&>(op).begin();
     case Kind::kEntry:
       driver_->start(op);
       if (turn_by_ == kNever) turn_by_ = now() + kMostDelay;
@@ -204,7 +218,7 @@ void Hub::completed(Operation& op, std::int32_t result) noexcept {
   op.place = Place::kNowhere;
   op.result = result;
   if (op.kind == Kind::kStream) return static_cast<StreamState&>(op).completed(false);
-  const bool interrupted = result == -EINTR && op.reason == Reason::kNone;
+  const bool interrupted = result == -EINTR && op.reason == Reason::kNone && !op.linked;
   if (interrupted || (result >= 0 && op.step != nullptr && op.step(op))) {
     if (op.reason == Reason::kNone) return dispatch(op);
     op.result = -ECANCELED;  // it has been, between two steps
@@ -228,6 +242,7 @@ void Hub::cancel(Operation& op, Reason reason) noexcept {
       op.stream->stop_waiting(static_cast<NextBase&>(op));
       return completed(op, -ECANCELED);
     case Kind::kStream: return static_cast<StreamState&>(op).stop();
+    case Kind::kChain: return static_cast<Chain&>(op).cancel_parts();
     case Kind::kEntry:
       if (driver_->cancel(op)) completed(op, -ECANCELED);
   }
@@ -278,6 +293,7 @@ void Hub::end(Operation& op) noexcept {
   if (op.deadline != kNever) timers_.remove(op);
   op.on_stop.reset();  // waits for a callback that runs on another thread: nobody posts it any more
   leave_inbox(op);
+  if (op.chain != nullptr) return op.chain->part_ended(op);
   (op.previous != nullptr ? op.previous->next : operations_) = op.next;
   if (op.next != nullptr) op.next->previous = op.previous;
   TaskNode* const frame = op.frame;

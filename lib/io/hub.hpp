@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "io/driver.hpp"
 #include "io/timer_heap.hpp"
@@ -81,6 +82,11 @@ class Hub {
   /// Has it end: the driver is asked, and `reason` noted.
   void cancel(Operation& op, Reason reason) noexcept;
   bool closed() const noexcept { return closed_; }
+
+  // For the parts of a chain
+  void begin(Operation& op) noexcept;
+  /// \return false: it cannot, nothing has begun
+  bool start_linked(std::span<Operation* const> parts) noexcept;
 
   // For streams and their buffers: hub_streams.cpp
   void add(StreamState& stream) noexcept;

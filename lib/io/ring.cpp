@@ -86,6 +86,7 @@ class Ring final : public Driver {
   int make() noexcept;
 
   void start(Operation& op) noexcept override;
+  bool start_linked(std::span<Operation* const> parts) noexcept override;
   bool cancel(Operation& op) noexcept override;
   bool ready() const noexcept override;
   bool tells() const noexcept override { return true; }
@@ -102,6 +103,7 @@ class Ring final : public Driver {
 
  private:
   io_uring_sqe* entry() noexcept;
+  void make_ready(Operation& op) noexcept;
   void give(Operation& op) noexcept;
   void fill(io_uring_sqe& sqe, Operation& op) noexcept;
   void give_waiting() noexcept;
@@ -187,12 +189,32 @@ void Ring::watch_event() noexcept {
   event_watched_ = true;
 }
 
-void Ring::start(Operation& op) noexcept {
+void Ring::make_ready(Operation& op) noexcept {
   if (op.sqe().opcode == IORING_OP_SEND_ZC && !supports(IORING_OP_SEND_ZC)) {
     op.sqe().opcode = IORING_OP_SEND;
   }
   op.driver_state = kItself;
+}
+
+void Ring::start(Operation& op) noexcept {
+  make_ready(op);
   give(op);
+}
+
+bool Ring::start_linked(std::span<Operation* const> parts) noexcept {
+  const auto count = static_cast<unsigned>(parts.size());
+  if (count > kSubmissions || !waiting_.empty() || in_flight_ + count > kMostInFlight) return false;
+  // A chain ends with what is submitted at once: there has to be room for all of it.
+  if (io_uring_sq_space_left(&ring_) < count) enter(0, kNever);
+  if (io_uring_sq_space_left(&ring_) < count) return false;
+  for (Operation* const op : parts) {
+    io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
+    make_ready(*op);
+    op->linked = true;
+    fill(*sqe, *op);
+    if (op != parts.back()) sqe->flags |= IOSQE_IO_LINK;
+  }
+  return true;
 }
 
 void Ring::give(Operation& op) noexcept {
@@ -331,7 +353,7 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
   if (op.place == Place::kCancelling) to_cancel_.remove(op);
   op.place = Place::kNowhere;
   std::int32_t result = (cqe.flags & IORING_CQE_F_NOTIF) != 0 ? op.result : cqe.res;
-  if (op.reason == Reason::kNone) {
+  if (op.reason == Reason::kNone && !op.linked) {
     const bool was_poll = op.driver_state == kItsPoll;
     if (was_poll && result >= 0) {
       op.driver_state = kItself;

@@ -28,6 +28,7 @@ namespace weft::io::detail {
 
 using weft::detail::TaskNode;
 
+class Chain;
 class Hub;
 class StreamState;
 
@@ -69,6 +70,7 @@ enum class Kind : std::uint8_t {
   kCall,   ///< a helper thread: `call`
   kWait,   ///< `stream`: it ends with an item of that
   kStream, ///< the driver, time and again: it is a StreamState
+  kChain,  ///< its parts, one after the other: it is a Chain
 };
 
 /// Why an operation was cancelled.
@@ -138,6 +140,7 @@ class Operation : public InboxNode {
   Operation* heap_previous = nullptr;  ///< the sibling before, or the parent
 
   StreamState* stream = nullptr;         ///< of Kind::kWait
+  Chain* chain = nullptr;                ///< of which it is a part; then it has no frame
   std::uint32_t completion_flags = 0;  ///< of the last completion, where more than `result` counts
 
   std::uint64_t done_bytes = 0;  ///< of an operation that goes on until all is done
@@ -145,6 +148,7 @@ class Operation : public InboxNode {
   Reason reason = Reason::kNone;
   Place place = Place::kNowhere;
   std::uint8_t driver_state = 0;
+  bool linked = false;              ///< of a chain: the driver has all of it
   int driver_fd = -1;               ///< of epoll: what it waits for, and
   std::uint32_t driver_events = 0;  ///< which events
 
