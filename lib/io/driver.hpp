@@ -13,14 +13,15 @@ namespace weft::io::detail {
 class Hub;
 
 /// Belongs to one thread, as its hub does: nothing here is thread-safe. Completions are given to
-/// `Hub::completed`, from within `poll` and `wait` only.
+/// `Hub::completed`, from within `poll`, `wait` and `cancel` only.
 class Driver {
  public:
   virtual ~Driver() = default;
 
   /// Takes an operation of Kind::kEntry. It need not reach the kernel before the next `poll`.
   virtual void start(Operation& op) noexcept = 0;
-  /// Asks for its end. \return true: it has not begun, and is the caller's again
+  /// Asks for its end. \return true: it has not begun, and is the caller's again; false: it will
+  /// complete, or has
   virtual bool cancel(Operation& op) noexcept = 0;
   /// True if `poll` would find completions. Cheap, called between tasks.
   virtual bool ready() const noexcept = 0;

@@ -98,6 +98,7 @@ class Ring final : public Driver {
   void give(Operation& op) noexcept;
   void fill(io_uring_sqe& sqe, Operation& op) noexcept;
   void give_waiting() noexcept;
+  bool has_room() const noexcept;
   void watch_event() noexcept;
   void enter(unsigned wait_for, Nanoseconds timeout) noexcept;
   void reap() noexcept;
@@ -198,6 +199,14 @@ void Ring::give(Operation& op) noexcept {
 }
 
 void Ring::give_waiting() noexcept {
+  watch_event();
+  while (!to_cancel_.empty() && in_flight_ < kCompletions &&
+         io_uring_sq_space_left(&ring_) != 0) {
+    Operation& op = *to_cancel_.first;
+    to_cancel_.remove(op);
+    op.place = Place::kKernel;
+    cancel(op);
+  }
   while (!waiting_.empty() && in_flight_ < kMostInFlight) {
     io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
     if (sqe == nullptr) return;
@@ -205,6 +214,12 @@ void Ring::give_waiting() noexcept {
     waiting_.remove(op);
     fill(*sqe, op);
   }
+}
+
+// True if something waits although there is room: for entries, that is, not for completions.
+bool Ring::has_room() const noexcept {
+  return (!waiting_.empty() && in_flight_ < kMostInFlight) ||
+         (!to_cancel_.empty() && in_flight_ < kCompletions);
 }
 
 void Ring::fill(io_uring_sqe& sqe, Operation& op) noexcept {
@@ -263,14 +278,6 @@ void Ring::poll(bool submit) noexcept {
   if (!submit && waiting_.empty() && to_cancel_.empty()) return reap();
   // More than once only for what waits for room, and bounded, so that tasks get their turn.
   for (int round = 0; round < 4; ++round) {
-    watch_event();
-    while (!to_cancel_.empty() && in_flight_ < kCompletions &&
-           io_uring_sq_space_left(&ring_) != 0) {
-      Operation& op = *to_cancel_.first;
-      to_cancel_.remove(op);
-      op.place = Place::kKernel;
-      cancel(op);
-    }
     give_waiting();
     if (unsubmitted() || kernel_has_more()) enter(0, kNever);
     reap();
@@ -279,8 +286,9 @@ void Ring::poll(bool submit) noexcept {
 }
 
 void Ring::wait(Nanoseconds timeout) noexcept {
-  watch_event();
-  enter(1, timeout);
+  give_waiting();
+  // Not to sleep with what could be given, nor without the event that is to wake us.
+  enter(event_watched_ && !has_room() ? 1 : 0, timeout);
   reap();
 }
 
@@ -311,16 +319,19 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
   if (op.place == Place::kCancelling) to_cancel_.remove(op);
   op.place = Place::kNowhere;
   std::int32_t result = (cqe.flags & IORING_CQE_F_NOTIF) != 0 ? op.result : cqe.res;
+  const bool was_poll = op.driver_state == kItsPoll;
+  const bool would_block = !was_poll && result == -EAGAIN && would_wait(op.sqe());
   if (op.reason == Reason::kNone) {
-    const bool was_poll = op.driver_state == kItsPoll;
     if (was_poll && result >= 0) {
       op.driver_state = kItself;
       return give(op);
     }
-    if (!was_poll && result == -EAGAIN && would_wait(op.sqe())) {
+    if (would_block) {
       op.driver_state = kItsPoll;
       return give(op);
     }
+  } else if ((was_poll && result >= 0) || would_block) {
+    result = -ECANCELED;  // nothing was done
   }
   hub_.completed(op, result);
 }
