@@ -4,6 +4,7 @@
 #include <liburing.h>
 #include <poll.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -64,7 +65,7 @@ bool would_wait(const io_uring_sqe& sqe) noexcept {
     case IORING_OP_READ:
     case IORING_OP_READV:
     case IORING_OP_WRITE:
-    case IORING_OP_WRITEV:
+    case IORING_OP_WRITEV: return (static_cast<unsigned>(sqe.rw_flags) & RWF_NOWAIT) == 0;
     case IORING_OP_ACCEPT: return true;
     case IORING_OP_RECV:
     case IORING_OP_RECVMSG:
