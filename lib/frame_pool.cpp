@@ -11,19 +11,24 @@ namespace {
 
 constinit FrameDepot depots[kFrameClasses];
 
+void give_back(FrameList& list, std::size_t size_class) noexcept {
+  if (list.free != nullptr) depots[size_class].put(list.free);
+  while (FreeBlock* batch = list.batches) {
+    list.batches = batch->next_batch;
+    depots[size_class].put(batch);
+  }
+  // Destructors that run later in this thread free frames too: with room for one, each comes here.
+  list = FrameList{.room = 1};
+}
+
+constinit thread_local bool thread_ends = false;
+
 // Hands this thread's frames on when it ends; touched only where a list first gets blocks.
 struct CacheReturner {
   bool armed = false;
   ~CacheReturner() {
-    for (std::size_t c = 0; c < kFrameClasses; ++c) {
-      FrameList& list = frame_cache.lists[c];
-      if (list.free != nullptr) depots[c].put(list.free);
-      while (FreeBlock* batch = list.batches) {
-        list.batches = batch->next_batch;
-        depots[c].put(batch);
-      }
-      list = FrameList{};
-    }
+    thread_ends = true;
+    for (std::size_t c = 0; c < kFrameClasses; ++c) give_back(frame_cache.lists[c], c);
   }
 };
 thread_local CacheReturner cache_returner;
@@ -36,10 +41,12 @@ unsigned length(const FreeBlock* block) noexcept {
 
 }  // namespace
 
-void return_frames_at_exit() noexcept { cache_returner.armed = true; }
+void return_frames_at_exit() noexcept {
+  if (!thread_ends) cache_returner.armed = true;  // constructs it, so that its destructor runs
+}
 
 void* refill_frames(FrameList& list, std::size_t size_class) {
-  cache_returner.armed = true;  // constructs it, so that its destructor runs
+  return_frames_at_exit();
   if (list.batches == nullptr) list.batches = depots[size_class].take_all();
   if (list.batches != nullptr) {
     list.free = list.batches;
@@ -59,11 +66,13 @@ void* refill_frames(FrameList& list, std::size_t size_class) {
   FreeBlock* block = list.free;
   list.free = block->next;
   ++list.room;
+  if (thread_ends) give_back(list, size_class);
   return block;
 }
 
 void drain_frames(FrameList& list, std::size_t size_class) noexcept {
-  cache_returner.armed = true;
+  if (thread_ends) return give_back(list, size_class);
+  return_frames_at_exit();
   // Keep the batch that was freed last (its lines are warm), hand on the one below it.
   FreeBlock* last_kept = list.free;
   for (unsigned i = 1; i < kFrameBatch; ++i) last_kept = last_kept->next;

@@ -15,7 +15,8 @@ namespace weft::io::detail {
 class Hub;
 
 /// Belongs to one thread, as its hub does: nothing here is thread-safe. Completions are given to
-/// `Hub::completed` (`Hub::progressed` if more are to come), from within `poll` and `wait` only.
+/// `Hub::completed` (`Hub::progressed` if more are to come), from within `poll`, `wait` and `cancel`
+/// only.
 class Driver {
  public:
   virtual ~Driver() = default;
@@ -25,7 +26,8 @@ class Driver {
   /// Takes several, each to begin when the one before has ended well. \return false: it cannot now, and
   /// none has begun
   virtual bool start_linked(std::span<Operation* const>) noexcept { return false; }
-  /// Asks for its end. \return true: it has not begun, and is the caller's again
+  /// Asks for its end. \return true: it has not begun, and is the caller's again; false: it will
+  /// complete, or has
   virtual bool cancel(Operation& op) noexcept = 0;
   /// True if `poll` would find completions. Cheap, called between tasks.
   virtual bool ready() const noexcept = 0;

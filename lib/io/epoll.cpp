@@ -86,6 +86,11 @@ bool Epoll::cancel(Operation& op) noexcept {
     watches_.find(op.driver_fd)->second.line.remove(op);
     --waiting_;
   }
+  // Of a recv with MSG_WAITALL some is there.
+  if (op.step == nullptr && op.done_bytes != 0) {
+    hub_.completed(op, static_cast<std::int32_t>(op.done_bytes));
+    return false;
+  }
   return true;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "io/drops.hpp"
 #include "io/helpers.hpp"
@@ -19,6 +20,14 @@
 namespace weft::io::detail {
 
 constinit thread_local Hub* current_hub = nullptr;
+
+namespace {
+
+bool closes(const Operation& op) noexcept {
+  return op.kind == Kind::kEntry && op.sqe().opcode == IORING_OP_CLOSE;
+}
+
+}  // namespace
 
 Nanoseconds now() noexcept {
   return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
@@ -55,6 +64,8 @@ void Hub::leave_thread() noexcept {
 
 bool Hub::activate() noexcept {
   if (driver_ != nullptr) return true;
+  // Also if it fails: a thread whose worker has a hub sleeps as a listed one, and is to be found.
+  if (!std::exchange(listed_, true)) pool_.idle.list(sleeper_);
   try {
     if (event_ < 0) event_ = ::eventfd(0, EFD_CLOEXEC);
     if (event_ < 0) throw std::system_error(errno, std::system_category());
@@ -69,7 +80,6 @@ bool Hub::activate() noexcept {
   }
   // Seq_cst, both: whoever closes or drops does the same the other way round, so that either we
   // see it, or it sees us.
-  pool_.idle.list(sleeper_);
   active_.store(true, seq_cst);
   closed_ = pool_.io_closing.load(seq_cst);
   look_for_dropped_ = any_drops();
@@ -216,11 +226,14 @@ void Hub::dispatch(Operation& op) noexcept {
 
 void Hub::completed(Operation& op, std::int32_t result) noexcept {
   op.place = Place::kNowhere;
+  // Linux closes it all the same, and by now the number may be another file's.
+  if (result == -EINTR && closes(op)) result = 0;
   op.result = result;
   if (op.kind == Kind::kStream) return static_cast<StreamState&>(op).completed(false);
-  const bool interrupted = result == -EINTR && op.reason == Reason::kNone && !op.linked;
-  if (interrupted || (result >= 0 && op.step != nullptr && op.step(op))) {
-    if (op.reason == Reason::kNone) return dispatch(op);
+  const bool goes_on = op.reason == Reason::kNone;
+  const bool interrupted = result == -EINTR && goes_on && !op.linked;
+  if (interrupted || (op.step != nullptr && (result >= 0 || goes_on) && op.step(op))) {
+    if (goes_on) return dispatch(op);
     op.result = -ECANCELED;  // it has been, between two steps
   }
   end(op);

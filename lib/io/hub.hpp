@@ -163,6 +163,7 @@ class Hub {
   std::uint32_t generation_ = 0;
   unsigned tasks_since_turn_ = 0;
   Nanoseconds turn_by_ = kNever;
+  bool listed_ = false;  // among the pool's sleepers
   bool closed_ = false;
   bool look_for_dropped_ = false;
   int event_ = -1;

@@ -33,10 +33,16 @@ bool is_ready(int fd, short events) noexcept {
   return ::poll(&one, 1, 0) != 0;
 }
 
-void set_nonblocking(int fd, bool on) noexcept {
+// \return true if it was not yet
+bool set_nonblocking(int fd) noexcept {
   const int flags = ::fcntl(fd, F_GETFL);
-  const int wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-  if (flags >= 0 && flags != wanted) ::fcntl(fd, F_SETFL, wanted);
+  if (flags < 0 || (flags & O_NONBLOCK) != 0) return false;
+  return ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+void set_blocking(int fd) noexcept {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags >= 0) ::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 }
 
 std::int32_t wait_for(Operation& op, int fd, std::uint32_t events) noexcept {
@@ -114,10 +120,10 @@ std::int32_t try_connect(Operation& op) noexcept {
     socklen_t length = sizeof error;
     return ::getsockopt(sqe.fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0 ? -errno : -error;
   }
-  set_nonblocking(sqe.fd, true);
+  const bool blocked = set_nonblocking(sqe.fd);
   const std::int32_t result = result_of_call(
       ::connect(sqe.fd, pointer<const sockaddr>(sqe.addr), static_cast<socklen_t>(sqe.off)));
-  set_nonblocking(sqe.fd, false);
+  if (blocked) set_blocking(sqe.fd);
   if (result != -EINPROGRESS) return result;  // -EAGAIN of a local socket: nothing would tell
   op.driver_state = kConnecting;
   return wait_for(op, sqe.fd, EPOLLOUT);
@@ -210,7 +216,7 @@ std::int32_t try_now(Operation& op) noexcept {
     }
     case IORING_OP_ACCEPT: {
       // For good: another thread may accept what we saw, and then we must not wait here.
-      set_nonblocking(sqe.fd, true);
+      (void)set_nonblocking(sqe.fd);
       const int accepted = ::accept4(sqe.fd, pointer<sockaddr>(sqe.addr),
                                      pointer<socklen_t>(sqe.addr2),
                                      static_cast<int>(sqe.accept_flags));

@@ -4,6 +4,7 @@
 #include <liburing.h>
 #include <poll.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -64,7 +65,7 @@ bool would_wait(const io_uring_sqe& sqe) noexcept {
     case IORING_OP_READ:
     case IORING_OP_READV:
     case IORING_OP_WRITE:
-    case IORING_OP_WRITEV:
+    case IORING_OP_WRITEV: return (static_cast<unsigned>(sqe.rw_flags) & RWF_NOWAIT) == 0;
     case IORING_OP_ACCEPT: return true;
     case IORING_OP_RECV:
     case IORING_OP_RECVMSG:
@@ -107,6 +108,7 @@ class Ring final : public Driver {
   void give(Operation& op) noexcept;
   void fill(io_uring_sqe& sqe, Operation& op) noexcept;
   void give_waiting() noexcept;
+  bool has_room() const noexcept;
   void watch_event() noexcept;
   void enter(unsigned wait_for, Nanoseconds timeout) noexcept;
   void reap() noexcept;
@@ -227,6 +229,14 @@ void Ring::give(Operation& op) noexcept {
 }
 
 void Ring::give_waiting() noexcept {
+  watch_event();
+  while (!to_cancel_.empty() && in_flight_ < kCompletions &&
+         io_uring_sq_space_left(&ring_) != 0) {
+    Operation& op = *to_cancel_.first;
+    to_cancel_.remove(op);
+    op.place = Place::kKernel;
+    cancel(op);
+  }
   while (!waiting_.empty() && in_flight_ < kMostInFlight) {
     io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
     if (sqe == nullptr) return;
@@ -234,6 +244,12 @@ void Ring::give_waiting() noexcept {
     waiting_.remove(op);
     fill(*sqe, op);
   }
+}
+
+// True if something waits although there is room: for entries, that is, not for completions.
+bool Ring::has_room() const noexcept {
+  return (!waiting_.empty() && in_flight_ < kMostInFlight) ||
+         (!to_cancel_.empty() && in_flight_ < kCompletions);
 }
 
 void Ring::fill(io_uring_sqe& sqe, Operation& op) noexcept {
@@ -302,14 +318,6 @@ void Ring::poll(bool submit) noexcept {
   if (!submit && waiting_.empty() && to_cancel_.empty()) return reap();
   // More than once only for what waits for room, and bounded, so that tasks get their turn.
   for (int round = 0; round < 4; ++round) {
-    watch_event();
-    while (!to_cancel_.empty() && in_flight_ < kCompletions &&
-           io_uring_sq_space_left(&ring_) != 0) {
-      Operation& op = *to_cancel_.first;
-      to_cancel_.remove(op);
-      op.place = Place::kKernel;
-      cancel(op);
-    }
     give_waiting();
     if (unsubmitted() || kernel_has_more()) enter(0, kNever);
     reap();
@@ -318,8 +326,9 @@ void Ring::poll(bool submit) noexcept {
 }
 
 void Ring::wait(Nanoseconds timeout) noexcept {
-  watch_event();
-  enter(1, timeout);
+  give_waiting();
+  // Not to sleep with what could be given, nor without the event that is to wake us.
+  enter(event_watched_ && !has_room() ? 1 : 0, timeout);
   reap();
 }
 
@@ -353,16 +362,21 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
   if (op.place == Place::kCancelling) to_cancel_.remove(op);
   op.place = Place::kNowhere;
   std::int32_t result = (cqe.flags & IORING_CQE_F_NOTIF) != 0 ? op.result : cqe.res;
-  if (op.reason == Reason::kNone && !op.linked) {
-    const bool was_poll = op.driver_state == kItsPoll;
+  const bool was_poll = op.driver_state == kItsPoll;
+  const bool would_block = !was_poll && result == -EAGAIN && would_wait(op.sqe());
+  if (op.linked) {
+    // Its chain decides.
+  } else if (op.reason == Reason::kNone) {
     if (was_poll && result >= 0) {
       op.driver_state = kItself;
       return give(op);
     }
-    if (!was_poll && result == -EAGAIN && would_wait(op.sqe())) {
+    if (would_block) {
       op.driver_state = kItsPoll;
       return give(op);
     }
+  } else if ((was_poll && result >= 0) || would_block) {
+    result = -ECANCELED;  // nothing was done
   }
   hub_.completed(op, result);
 }

@@ -105,7 +105,7 @@ std::int32_t ConnectTcp::resolve() noexcept {
 }
 
 bool ConnectTcp::advance() noexcept {
-  if (kind == Kind::kEntry && result >= 0) return false;  // connected
+  if ((kind == Kind::kEntry) == (result >= 0)) return false;  // connected, or not even resolved
   for (; next_address_ != nullptr; next_address_ = next_address_->ai_next) {
     const addrinfo& address = *next_address_;
     socket_ = Fd(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -39,7 +39,6 @@ struct ParkingModel : rl::test_suite<Derived, kThreads> {
     for (unsigned i = 0; i < kHubs; ++i) {
       model_events[i] = &hubs[i].event;
       hubs[i].sleeper.thread = &hubs[i].parker;
-      idle->list(hubs[i].sleeper);
     }
   }
 
@@ -126,6 +125,7 @@ struct ParkingModel : rl::test_suite<Derived, kThreads> {
     }
   }
   void work(unsigned self) {
+    if (self < kHubs) idle->list(hubs[self].sleeper);
     while (TaskNode* const node = find_work(self)) {
       auto* const task = static_cast<Task*>(node);
       MODEL_CHECK(task->input == 1);

@@ -97,6 +97,20 @@ BOOST_AUTO_TEST_CASE(freed_on_short_lived_threads) {
   });
 }
 
+// A `thread_local` task is destroyed after the thread has handed its frames on: made first, it goes
+// last.
+thread_local Task<std::array<char, 256>> late;
+Task<std::array<char, 256>> never_run() { co_return {}; }
+
+BOOST_AUTO_TEST_CASE(freed_by_late_destructors) {
+  check_settles(weft::test::kSanitized ? 100 : 20'000, [] {
+    std::jthread([] {
+      BOOST_TEST_REQUIRE(!late.valid());  // constructs it
+      late = never_run();
+    }).join();
+  });
+}
+
 BOOST_AUTO_TEST_CASE(scopes_of_many_threads) {
   Threadpool pool(2);
   check_settles(20, [&pool] {

@@ -108,6 +108,21 @@ WEFT_IO_TEST_EACH_WORKERS(every_kind) {
   });
 }
 
+// A recv that waits for all of it, and has some.
+WEFT_IO_TEST_EACH_WORKERS(what_was_received_is_reported) {
+  Threadpool pool(workers);
+  pool.run([&]() -> Task<> {
+    Ends sockets = weft::test::make_socket_pair();
+    (void)!::write(sockets.second.get(), "abc", 3);
+    std::array<std::byte, 8> buffer;
+    const auto some = co_await io::recv(sockets.first, buffer, MSG_WAITALL).timeout(5ms);
+    BOOST_TEST(some.value_or(0u) == 3u);
+    BOOST_TEST(weft::test::text(buffer, 3) == "abc");
+    const auto none = co_await io::recv(sockets.first, buffer, MSG_WAITALL).timeout(1ms);
+    BOOST_TEST((none.error() == std::errc::timed_out));
+  });
+}
+
 // Accepts that are cancelled while a client connects: none loses the connection's descriptor.
 WEFT_IO_TEST_EACH_WORKERS(a_cancelled_accept_leaks_nothing) {
   Threadpool pool(workers);

@@ -4,6 +4,7 @@
 
 #include <weft/weft.hpp>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
 
@@ -87,6 +88,24 @@ BOOST_AUTO_TEST_CASE(connect_by_name_and_address) {
     BOOST_TEST(peer.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
     const io::Fd second = (co_await io::accept(listener)).value();
     BOOST_TEST(second.valid());
+  });
+}
+
+// What the user set on a socket stays as it was.
+BOOST_AUTO_TEST_CASE(connect_keeps_the_flags) {
+  Threadpool pool(2);
+  pool.run([&]() -> Task<> {
+    const io::Fd listener = (co_await io::listen_tcp("127.0.0.1", 0)).value();
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(io::local_port(listener).value());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (const int flag : {0, static_cast<int>(SOCK_NONBLOCK)}) {
+      const io::Fd socket(::socket(AF_INET, SOCK_STREAM | flag, 0));
+      const int before = ::fcntl(socket.get(), F_GETFL);
+      (co_await io::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address)).value();
+      BOOST_TEST(::fcntl(socket.get(), F_GETFL) == before);
+    }
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include <weft/weft.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <vector>
 
@@ -40,21 +41,25 @@ WEFT_IO_TEST_EACH_WORKERS(never_too_early) {
   });
 }
 
-// One thread: the order of ends is the order of deadlines.
+// One thread: the order of ends is the order of deadlines. Where the machine is so busy that the tasks
+// start in a wrong order of time, those are further apart the next time.
 BOOST_AUTO_TEST_CASE(in_order) {
   Threadpool pool(1);
   std::vector<int> order;
-  pool.run([&]() -> Task<> {
-    const auto start = Clock::now() + 20ms;
-    std::vector<Flowvar<>> all;
-    for (const int i : {5, 1, 9, 3, 7, 2, 8, 4, 6, 0}) {
-      all.push_back(weft::spawn([&, i]() -> Task<> {
-        (co_await io::sleep_until(start + i * 1ms)).value();
-        order.push_back(i);
-      }));
-    }
-    for (auto& one : all) co_await std::move(one);
-  });
+  for (auto apart = 1ms; apart < 1h && !(order.size() == 10 && std::ranges::is_sorted(order)); apart *= 4) {
+    order.clear();
+    pool.run([&]() -> Task<> {
+      const auto start = Clock::now() + 20 * apart;
+      std::vector<Flowvar<>> all;
+      for (const int i : {5, 1, 9, 3, 7, 2, 8, 4, 6, 0}) {
+        all.push_back(weft::spawn([&, i]() -> Task<> {
+          (co_await io::sleep_until(start + i * apart)).value();
+          order.push_back(i);
+        }));
+      }
+      for (auto& one : all) co_await std::move(one);
+    });
+  }
   BOOST_TEST(order == (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}), boost::test_tools::per_element());
 }
 

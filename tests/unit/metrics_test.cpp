@@ -5,6 +5,7 @@
 #include <weft/weft.hpp>
 
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -37,6 +38,19 @@ WEFT_TEST_EACH_WORKERS(spawned_equals_executed) {
   BOOST_TEST(total.awaits_inline + total.awaits_parked <= 10U * 2U * 232U);
   BOOST_TEST(total.steals_half <= total.steals);
   BOOST_TEST(total.leapfrogs <= total.steals);
+}
+
+WEFT_TEST_EACH_WORKERS(refused_spawns_are_not_counted) {
+  Threadpool pool(workers);
+  pool.run([] {});
+  pool.shutdown();
+  for (int i = 0; i < 5; ++i) {
+    BOOST_CHECK_THROW(pool.spawn_detached([] {}), std::logic_error);
+    BOOST_CHECK_THROW((void)pool.spawn(fib(3)), std::logic_error);
+  }
+  const auto total = pool.metrics().total();
+  BOOST_TEST(total.tasks_spawned == 1U);
+  BOOST_TEST(total.tasks_executed == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(one_worker_awaits_everything_inline) {

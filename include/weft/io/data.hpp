@@ -49,6 +49,7 @@ class TransferAll : public Awaitable<TransferAll, std::size_t> {
 
  private:
   bool advance() noexcept {
+    if (result < 0) return false;
     const auto moved = static_cast<std::uint32_t>(result);
     done_bytes += moved;
     if (moved == 0 || done_bytes >= length_) return false;

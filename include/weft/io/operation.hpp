@@ -123,7 +123,8 @@ class Operation : public InboxNode {
   TaskNode* frame = nullptr;
   Hub* hub = nullptr;
 
-  /// After each completion without an error. \return true: `sqe` is to be started (again)
+  /// After each completion, unless it was cancelled. \return true: `sqe` is to be started (again);
+  /// false: `result` is that of the operation
   bool (*step)(Operation&) noexcept = nullptr;
   /// Runs on a helper thread, may block. \return as `result`
   std::int32_t (*call)(Operation&) noexcept = nullptr;

@@ -36,7 +36,7 @@ class Raw : public Awaitable<Raw, int> {
 
 }  // namespace detail
 
-/// Waits until the descriptor is ready. \param events of poll(2): POLLIN, POLLOUT, ...
+/// Waits until the descriptor is ready for one of the events of poll(2): POLLIN, POLLOUT, ...
 /// \return which of them, or POLLERR, POLLHUP
 inline auto poll(BorrowedFd fd, unsigned events) noexcept { return detail::Raw(fd.get(), events); }
 

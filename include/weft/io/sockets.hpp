@@ -143,13 +143,13 @@ inline auto connect(BorrowedFd fd, const sockaddr* address, socklen_t length) no
   return detail::Control(IORING_OP_CONNECT, fd.get(), address, 0, length);
 }
 
-/// As shutdown(2). \param how SHUT_RD, SHUT_WR or SHUT_RDWR
+/// As shutdown(2), with SHUT_RD, SHUT_WR or SHUT_RDWR.
 inline auto shutdown(BorrowedFd fd, int how = SHUT_RDWR) noexcept {
   return detail::Control(IORING_OP_SHUTDOWN, fd.get(), nullptr, static_cast<std::size_t>(how));
 }
 
-/// A listening TCP socket, with SO_REUSEADDR. \param address numeric, IPv4 or IPv6; empty: any
-/// \param port 0: any, see local_port()
+/// A listening TCP socket, with SO_REUSEADDR, at a numeric address, IPv4 or IPv6, or at any if that is
+/// empty. Port 0: any, see local_port().
 inline auto listen_tcp(const std::string& address, std::uint16_t port,
                        int backlog = SOMAXCONN) {
   return detail::Listen(detail::listen_now(address, port, backlog));
@@ -158,7 +158,8 @@ inline auto listen_tcp(std::uint16_t port, int backlog = SOMAXCONN) {
   return listen_tcp(std::string(), port, backlog);
 }
 
-/// A TCP connection. \param host a number or a name \return its socket, with TCP_NODELAY
+/// A TCP connection to a host, by number or by name: to the first of its addresses that accepts.
+/// \return its socket, with TCP_NODELAY
 inline auto connect_tcp(std::string host, std::uint16_t port) noexcept {
   return detail::ConnectTcp(std::move(host), port);
 }

@@ -3,6 +3,7 @@
 // What a user's first program looks like, built in three ways by consumers.py.
 #include <weft/weft.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <iostream>
 #include <utility>
@@ -16,11 +17,18 @@ weft::Task<std::uint64_t> fib(int n) {
   co_return co_await std::move(x) + y;
 }
 
+weft::Task<bool> waits() {
+  const auto slept = co_await weft::io::sleep_for(std::chrono::milliseconds(1));
+  const auto done = co_await weft::io::nop();
+  co_return slept.has_value() && done.has_value();
+}
+
 }  // namespace
 
 int main() {
   weft::Threadpool pool(2);
   const std::uint64_t result = pool.run(fib(20));
   std::cout << "fib(20) = " << result << '\n';
-  return result == 6765 ? 0 : 1;
+  std::cout << "I/O on " << weft::io::backend() << '\n';
+  return result == 6765 && pool.run(waits()) ? 0 : 1;
 }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// A thread with no descriptors left could make no driver: its operation failed, as it should, but from
+// then on it slept as a listed sleeper without being in the list. Whoever wanted to wake one of the
+// listed counted it, did not find it, and tried again for ever.
+
+#include <weft/weft.hpp>
+
+#include <sys/resource.h>
+
+#include "../support/io.hpp"
+
+using weft::Task;
+using weft::Threadpool;
+namespace io = weft::io;
+
+namespace {
+
+Task<std::error_code> nothing() { co_return (co_await io::nop()).error(); }
+
+BOOST_AUTO_TEST_CASE(no_descriptor_for_a_driver) {
+  (void)io::backend();  // decided while there are some
+  for (const int workers : {1, 2, 4}) {
+    Threadpool pool({.num_threads = workers, .caller_participates = false});
+    rlimit before{};
+    BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    rlimit none = before;
+    none.rlim_cur = 0;
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const std::error_code error = pool.run(nothing());
+    // The workers search, sleep, and are woken.
+    int sum = 0;
+    for (int i = 0; i < 200; ++i) sum += pool.run([] { return 1; });
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    BOOST_TEST((error == std::errc::too_many_files_open));
+    BOOST_TEST(sum == 200);
+    for (int i = 0; i < 20; ++i) BOOST_TEST(!pool.run(nothing()));  // it can be made later
+  }
+}
+
+}  // namespace
