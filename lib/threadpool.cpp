@@ -236,6 +236,7 @@ void PoolState::inject(TaskNode* node) noexcept {
   const Visits::Visit visit(visits);  // once it is pushed, the frame may run, end, and with it the pool
   injected.push(node);  // seq_cst; the look below comes after it
   notify();
+  bell.ring();
 }
 
 void PoolState::notify() noexcept {
@@ -362,6 +363,12 @@ void Threadpool::run_node(detail::TaskNode* node) {
     state_->run_from_outside(node, detail::outside_scope(state_.get()));
   }
 }
+
+bool Threadpool::run_once_until(std::chrono::steady_clock::time_point deadline) {
+  return state_->run_once(deadline);
+}
+
+int Threadpool::wait_fd() { return state_->bell.descriptor(); }
 
 Metrics Threadpool::metrics() const {
   Metrics result;

@@ -226,6 +226,7 @@ void finish(TaskNode* node) noexcept {
   if (spawned) {
     Worker* const w = current_worker;  // only now: destructors of the frame's parameters may block
     w->count_executed();
+    w->pool.bell.ring();
     Scope::add_one(scope->counters(w->index).ended);  // last: who waits for the scope may go on
   }
 }

@@ -4,6 +4,7 @@
 /// \file
 /// Threadpool: the workers that run tasks.
 
+#include <chrono>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -99,6 +100,33 @@ class Threadpool {
   /// \throws std::logic_error from a task of this pool
   WEFT_API void shutdown();
 
+  /// For a program with a loop of its own: works on this thread as a thread does that waits in run(), but
+  /// only as long as something is ready, and not past the deadline. If nothing is, it waits for
+  /// that until the deadline. A task that has begun runs until it suspends or ends, deadline or not.
+  /// \return true if it ran something, or a task has ended elsewhere
+  /// \throws std::logic_error from a task
+  template <class Clock, class Duration>
+  bool run_once(std::chrono::time_point<Clock, Duration> deadline) {
+    const auto at = Clock::now();
+    return deadline > at ? run_once(deadline - at) : run_once();
+  }
+  /// The same, for at most that long.
+  template <class Rep, class Period>
+  bool run_once(std::chrono::duration<Rep, Period> limit) {
+    constexpr auto kMost = std::chrono::hours(24 * 365 * 10);
+    const bool bounded = std::chrono::duration<double>(limit) < kMost;
+    return run_once_until(
+        std::chrono::steady_clock::now() +
+        (bounded ? std::chrono::duration_cast<std::chrono::nanoseconds>(limit) : kMost));
+  }
+  /// The same, without waiting.
+  bool run_once() { return run_once(std::chrono::nanoseconds(0)); }
+
+  /// A descriptor to poll for reading, beside others: readable when a task has ended, or one was
+  /// given to the pool or became ready, since the last run_once(), which is to be called then. The pool's
+  /// other threads work whether it is or not. It is the pool's. \throws std::system_error
+  WEFT_API int wait_fd();
+
   /// A snapshot of every worker's counters.
   WEFT_API Metrics metrics() const;
 
@@ -113,6 +141,7 @@ class Threadpool {
   friend detail::OutsideScope detail::outside_scope(detail::PoolState* pool);
 
   WEFT_API void run_node(detail::TaskNode* node);
+  WEFT_API bool run_once_until(std::chrono::steady_clock::time_point deadline);
 
   std::unique_ptr<detail::PoolState> state_;
 };

@@ -11,6 +11,7 @@
 #include "weft/detail/blocking_scope.hpp"
 #include "weft/detail/caller_seat.hpp"
 #include "weft/detail/closing_gate.hpp"
+#include "weft/detail/doorbell.hpp"
 #include "weft/detail/eventcount.hpp"
 #include "weft/detail/injection.hpp"
 #include "weft/detail/pool_threads.hpp"
@@ -55,6 +56,9 @@ struct PoolState {
   void end_guest() noexcept;
   /// \return false: there is no caller, or it had to give the worker away, and has to wait.
   bool work_as_caller(Worker* caller, bool (*done)(const void*), const void* argument);
+
+  /// As Threadpool::run_once.
+  bool run_once(std::chrono::steady_clock::time_point deadline);
 
   /// Blocks until `scope` is quiet.
   void wait_until_quiet(Scope& scope);
@@ -101,6 +105,7 @@ struct PoolState {
   Atomic<Parker*> caller_parker{nullptr};  ///< of the outside thread that has it
   Atomic<int> guests{0};                   ///< outside threads that are a worker, or blocked as one
   Claims claims;
+  Doorbell bell;                           ///< of threads with a loop of their own
 
   ClosingGate closing;           ///< outside spawns are refused
   Atomic<bool> stopping{false};  ///< workers leave their loops

@@ -4,6 +4,7 @@
 /// \file
 /// One worker: its queue, its counters, and the scheduler loop. `docs/design/scheduler.md`.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -155,6 +156,9 @@ struct alignas(kCacheLine) Worker {
   /// Serves the caller's worker until `done(argument)`: the outside thread that waits.
   /// \return the worker it is in the end, or nullptr if somebody claimed that.
   Worker* run_as_caller_until(bool (*done)(const void*), const void* argument);
+  /// Serves the caller's worker until nothing is to be had or the deadline has passed.
+  /// \return as run_as_caller_until
+  Worker* run_ready(std::chrono::steady_clock::time_point deadline, bool& ran);
   /// Blocks the calling thread, which serves this worker, while another thread serves it. It comes
   /// back as any worker of the pool. Whoever makes `done` true unparks the calling thread.
   void block_until(bool (*done)(const void*), const void* argument);
