@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // The driver on io_uring.
-#include <liburing.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -14,39 +13,19 @@
 #include <new>
 #include <thread>
 
-#include "io/driver.hpp"
 #include "io/hub.hpp"
-#include "io/line.hpp"
+#include "io/ring.hpp"
 
 namespace weft::io::detail {
 
 namespace {
 
-constexpr unsigned kSubmissions = 256;
-constexpr unsigned kCompletions = 4096;
-// All the rest may be in flight; what cancels it needs room, too.
-constexpr unsigned kMostInFlight = kCompletions - kSubmissions;
-
 // Newer than liburing 2.3 (Linux 6.15).
 constexpr unsigned kEnterNoIowait = 1u << 7;
 constexpr unsigned kFeatureNoIowait = 1u << 17;
 
-// Completions that are not of an operation.
-constexpr std::uint64_t kWakeUp = 1;
-constexpr std::uint64_t kCancellation = 2;
-
 // What an operation's entry is when it is in the kernel.
 enum State : std::uint8_t { kItself, kItsPoll };
-
-// The address, with the generation's lower bits above it. An operation that is started where another
-// one was has another number, so nothing that was meant for that one hits it.
-std::uint64_t tag_of(const Operation& op) noexcept {
-  return reinterpret_cast<std::uintptr_t>(&op) | std::uint64_t{op.generation} << 48;
-}
-
-Operation& operation_of(std::uint64_t tag) noexcept {
-  return *reinterpret_cast<Operation*>(tag & 0x0000'FFFF'FFFF'FFFF);
-}
 
 bool sends(unsigned opcode) noexcept {
   switch (opcode) {
@@ -76,61 +55,7 @@ bool would_wait(const io_uring_sqe& sqe) noexcept {
   }
 }
 
-class Ring final : public Driver {
- public:
-  Ring(Hub& hub, int event) noexcept : hub_(hub), event_(event) {}
-  ~Ring() override {
-    if (made_) io_uring_queue_exit(&ring_);
-  }
-
-  /// \return zero or an error number negated
-  int make() noexcept;
-
-  void start(Operation& op) noexcept override;
-  bool start_linked(std::span<Operation* const> parts) noexcept override;
-  bool cancel(Operation& op) noexcept override;
-  bool ready() const noexcept override;
-  bool tells() const noexcept override { return true; }
-  bool unsubmitted() const noexcept override { return ring_.sq.sqe_tail != *ring_.sq.khead; }
-  void poll(bool submit) noexcept override;
-  void wait(Nanoseconds timeout) noexcept override;
-
-  // What can both is as old as this opcode (6.0).
-  bool multishot() const noexcept override { return supports(IORING_OP_SEND_ZC); }
-  std::int32_t provide(void* ring, unsigned entries, std::uint16_t group) noexcept override;
-  void stop_providing(std::uint16_t group) noexcept override {
-    io_uring_unregister_buf_ring(&ring_, group);
-  }
-
- private:
-  io_uring_sqe* entry() noexcept;
-  void make_ready(Operation& op) noexcept;
-  void give(Operation& op) noexcept;
-  void fill(io_uring_sqe& sqe, Operation& op) noexcept;
-  void give_waiting() noexcept;
-  bool has_room() const noexcept;
-  void watch_event() noexcept;
-  void enter(unsigned wait_for, Nanoseconds timeout) noexcept;
-  void reap() noexcept;
-  void take(const io_uring_cqe& cqe) noexcept;
-  // Relaxed, here and in ready(): what it leads to acquires.
-  bool kernel_has_more() const noexcept {
-    return (std::atomic_ref<unsigned>(*ring_.sq.kflags).load(relaxed) &
-            (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
-  }
-  bool supports(unsigned opcode) const noexcept { return opcode < 256 && supported_[opcode]; }
-
-  Hub& hub_;
-  const int event_;
-  io_uring ring_{};
-  bool made_ = false;
-  bool supported_[256] = {};
-  unsigned enter_flags_ = 0;   // for every call
-  unsigned in_flight_ = 0;     // completions that are to come
-  bool event_watched_ = false;
-  Line waiting_;     // for room
-  Line to_cancel_;   // in the kernel; their cancellations wait for room
-};
+}  // namespace
 
 int Ring::make() noexcept {
   constexpr unsigned kLadder[] = {
@@ -159,17 +84,21 @@ int Ring::make() noexcept {
   if (ring_.sq.array != nullptr) {
     for (unsigned i = 0; i < *ring_.sq.kring_entries; ++i) ring_.sq.array[i] = i;
   }
-  if (io_uring_probe* const probe = io_uring_get_probe_ring(&ring_)) {
-    for (unsigned i = 0; i < 256; ++i) {
-      supported_[i] = io_uring_opcode_supported(probe, static_cast<int>(i)) != 0;
-    }
-    io_uring_free_probe(probe);
-  }
+  look_what_is_supported();
   enter_flags_ = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
   if ((ring_.features & kFeatureNoIowait) != 0) enter_flags_ |= kEnterNoIowait;
   if (io_uring_register_ring_fd(&ring_) == 1) enter_flags_ |= IORING_ENTER_REGISTERED_RING;
   watch_event();
   return 0;
+}
+
+void Ring::look_what_is_supported() noexcept {
+  io_uring_probe* const probe = io_uring_get_probe_ring(&ring_);
+  if (probe == nullptr) return;
+  for (unsigned i = 0; i < 256; ++i) {
+    supported_[i] = io_uring_opcode_supported(probe, static_cast<int>(i)) != 0;
+  }
+  io_uring_free_probe(probe);
 }
 
 io_uring_sqe* Ring::entry() noexcept {
@@ -187,7 +116,7 @@ void Ring::watch_event() noexcept {
   if (sqe == nullptr) return;  // with the next turn
   std::memset(sqe, 0, sizeof *sqe);
   io_uring_prep_poll_multishot(sqe, event_, POLLIN);
-  sqe->user_data = kWakeUp;
+  sqe->user_data = wake_up_;
   event_watched_ = true;
 }
 
@@ -279,7 +208,7 @@ bool Ring::cancel(Operation& op) noexcept {
   sqe->opcode = IORING_OP_ASYNC_CANCEL;
   sqe->fd = -1;
   sqe->addr = tag_of(op);
-  sqe->user_data = kCancellation;
+  sqe->user_data = cancellation_;
   ++in_flight_;
   return false;
 }
@@ -345,12 +274,12 @@ void Ring::reap() noexcept {
 
 void Ring::take(const io_uring_cqe& cqe) noexcept {
   const bool more = (cqe.flags & IORING_CQE_F_MORE) != 0;
-  if (cqe.user_data == kWakeUp) {
+  if (cqe.user_data == wake_up_) {
     event_watched_ = more;
     return;
   }
   if (!more) --in_flight_;
-  if (cqe.user_data == kCancellation) return;
+  if (cqe.user_data == cancellation_) return;
   Operation& op = operation_of(cqe.user_data);
   op.completion_flags = cqe.flags;
   if (more) {
@@ -380,8 +309,6 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
   }
   hub_.completed(op, result);
 }
-
-}  // namespace
 
 std::unique_ptr<Driver> make_ring(Hub& hub, int event) {
   auto ring = std::make_unique<Ring>(hub, event);
