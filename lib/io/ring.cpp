@@ -24,8 +24,8 @@ namespace {
 
 constexpr unsigned kSubmissions = 256;
 constexpr unsigned kCompletions = 4096;
-// All the rest may be in flight; what cancels it needs room, too.
-constexpr unsigned kMostInFlight = kCompletions - kSubmissions;
+// More may be in flight: an operation may wait for what a later one does, so none is held back for want
+// of room. What ends beyond that the kernel keeps in a list of its own (IORING_FEAT_NODROP).
 
 // Newer than liburing 2.3 (Linux 6.15).
 constexpr unsigned kEnterNoIowait = 1u << 7;
@@ -99,7 +99,7 @@ class Ring final : public Driver {
   void give(Operation& op) noexcept;
   void fill(io_uring_sqe& sqe, Operation& op) noexcept;
   void give_waiting() noexcept;
-  bool has_room() const noexcept;
+  bool any_waits() const noexcept { return !waiting_.empty() || !to_cancel_.empty(); }
   void watch_event() noexcept;
   void enter(unsigned wait_for, Nanoseconds timeout) noexcept;
   void reap() noexcept;
@@ -117,10 +117,9 @@ class Ring final : public Driver {
   bool made_ = false;
   bool supported_[256] = {};
   unsigned enter_flags_ = 0;   // for every call
-  unsigned in_flight_ = 0;     // completions that are to come
   bool event_watched_ = false;
-  Line waiting_;     // for room
-  Line to_cancel_;   // in the kernel; their cancellations wait for room
+  Line waiting_;     // for an entry, where the kernel takes none
+  Line to_cancel_;   // in the kernel; their cancellations wait for an entry
 };
 
 int Ring::make() noexcept {
@@ -192,8 +191,7 @@ void Ring::start(Operation& op) noexcept {
 
 void Ring::give(Operation& op) noexcept {
   // Who came first goes first.
-  io_uring_sqe* const sqe =
-      waiting_.empty() && in_flight_ < kMostInFlight ? entry() : nullptr;
+  io_uring_sqe* const sqe = waiting_.empty() ? entry() : nullptr;
   if (sqe != nullptr) return fill(*sqe, op);
   op.place = Place::kWaiting;
   waiting_.append(op);
@@ -201,26 +199,19 @@ void Ring::give(Operation& op) noexcept {
 
 void Ring::give_waiting() noexcept {
   watch_event();
-  while (!to_cancel_.empty() && in_flight_ < kCompletions &&
-         io_uring_sq_space_left(&ring_) != 0) {
+  while (!to_cancel_.empty() && io_uring_sq_space_left(&ring_) != 0) {
     Operation& op = *to_cancel_.first;
     to_cancel_.remove(op);
     op.place = Place::kKernel;
     cancel(op);
   }
-  while (!waiting_.empty() && in_flight_ < kMostInFlight) {
+  while (!waiting_.empty()) {
     io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
     if (sqe == nullptr) return;
     Operation& op = *waiting_.first;
     waiting_.remove(op);
     fill(*sqe, op);
   }
-}
-
-// True if something waits although there is room: for entries, that is, not for completions.
-bool Ring::has_room() const noexcept {
-  return (!waiting_.empty() && in_flight_ < kMostInFlight) ||
-         (!to_cancel_.empty() && in_flight_ < kCompletions);
 }
 
 void Ring::fill(io_uring_sqe& sqe, Operation& op) noexcept {
@@ -232,7 +223,6 @@ void Ring::fill(io_uring_sqe& sqe, Operation& op) noexcept {
   }
   sqe.user_data = tag_of(op);
   op.place = Place::kKernel;
-  ++in_flight_;
 }
 
 bool Ring::cancel(Operation& op) noexcept {
@@ -240,7 +230,7 @@ bool Ring::cancel(Operation& op) noexcept {
     waiting_.remove(op);
     return true;
   }
-  io_uring_sqe* const sqe = in_flight_ < kCompletions ? entry() : nullptr;
+  io_uring_sqe* const sqe = entry();
   if (sqe == nullptr) {
     op.place = Place::kCancelling;
     to_cancel_.append(op);
@@ -251,7 +241,6 @@ bool Ring::cancel(Operation& op) noexcept {
   sqe->fd = -1;
   sqe->addr = tag_of(op);
   sqe->user_data = kCancellation;
-  ++in_flight_;
   return false;
 }
 
@@ -276,20 +265,20 @@ void Ring::enter(unsigned wait_for, Nanoseconds timeout) noexcept {
 }
 
 void Ring::poll(bool submit) noexcept {
-  if (!submit && waiting_.empty() && to_cancel_.empty()) return reap();
-  // More than once only for what waits for room, and bounded, so that tasks get their turn.
+  if (!submit && !any_waits()) return reap();
+  // More than once only for what waits for an entry, and bounded, so that tasks get their turn.
   for (int round = 0; round < 4; ++round) {
     give_waiting();
     if (unsubmitted() || kernel_has_more()) enter(0, kNever);
     reap();
-    if (waiting_.empty() && to_cancel_.empty()) break;
+    if (!any_waits()) break;
   }
 }
 
 void Ring::wait(Nanoseconds timeout) noexcept {
   give_waiting();
   // Not to sleep with what could be given, nor without the event that is to wake us.
-  enter(event_watched_ && !has_room() ? 1 : 0, timeout);
+  enter(event_watched_ && !any_waits() ? 1 : 0, timeout);
   reap();
 }
 
@@ -310,7 +299,6 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
     event_watched_ = more;
     return;
   }
-  if (!more) --in_flight_;
   if (cqe.user_data == kCancellation) return;
   Operation& op = operation_of(cqe.user_data);
   if (more) {  // a zero-copy send: the buffer is still in use
