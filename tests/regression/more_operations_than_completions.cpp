@@ -20,7 +20,7 @@ namespace {
 BOOST_AUTO_TEST_CASE(more_operations_than_completions) {
   Threadpool pool({.num_threads = 1, .caller_participates = false});
   Ends pipe = weft::test::make_pipe();
-  constexpr std::size_t kReaders = 20'000;
+  constexpr std::size_t kReaders = 6'000;
   std::size_t read = 0;
   pool.run([&]() -> Task<> {
     std::vector<Flowvar<>> readers;
