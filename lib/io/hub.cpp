@@ -432,10 +432,11 @@ bool start(Operation& op, TaskNode* frame) noexcept {
   weft::detail::before_foreign_park(frame);
   op.frame = frame;
   Hub* const own = current_hub;
-  Hub& here = op.wanted_hub != nullptr ? *op.wanted_hub
+  const bool waits = op.kind == Kind::kWait;  // of a stream, which stays on a pool's hub
+  Hub& here = op.wanted_hub != nullptr && !waits ? *op.wanted_hub
               : own != nullptr         ? *own
                                        : w->pool.io_home();
-  op.hub = op.kind == Kind::kWait ? &op.stream->home(here) : &here;
+  op.hub = waits ? &op.stream->home(here) : &here;
   const bool outside = op.hub != own;
   if (outside) op.news.store(InboxNode::kQueued | InboxNode::kStart, relaxed);  // nobody knows it yet
   if (op.token.stop_requested()) op.reason = Reason::kStopped;

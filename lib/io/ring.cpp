@@ -134,7 +134,7 @@ void Ring::start(Operation& op) noexcept {
 
 bool Ring::start_linked(std::span<Operation* const> parts) noexcept {
   const auto count = static_cast<unsigned>(parts.size());
-  if (count > kSubmissions || !waiting_.empty() || in_flight_ + count > kMostInFlight) return false;
+  if (count > kSubmissions || !waiting_.empty()) return false;
   // A chain ends with what is submitted at once: there has to be room for all of it.
   if (io_uring_sq_space_left(&ring_) < count) enter(0, kNever);
   if (io_uring_sq_space_left(&ring_) < count) return false;
@@ -150,8 +150,7 @@ bool Ring::start_linked(std::span<Operation* const> parts) noexcept {
 
 void Ring::give(Operation& op) noexcept {
   // Who came first goes first.
-  io_uring_sqe* const sqe =
-      waiting_.empty() && in_flight_ < kMostInFlight ? entry() : nullptr;
+  io_uring_sqe* const sqe = waiting_.empty() ? entry() : nullptr;
   if (sqe != nullptr) return fill(*sqe, op);
   op.place = Place::kWaiting;
   waiting_.append(op);
@@ -159,26 +158,19 @@ void Ring::give(Operation& op) noexcept {
 
 void Ring::give_waiting() noexcept {
   watch_event();
-  while (!to_cancel_.empty() && in_flight_ < kCompletions &&
-         io_uring_sq_space_left(&ring_) != 0) {
+  while (!to_cancel_.empty() && io_uring_sq_space_left(&ring_) != 0) {
     Operation& op = *to_cancel_.first;
     to_cancel_.remove(op);
     op.place = Place::kKernel;
     cancel(op);
   }
-  while (!waiting_.empty() && in_flight_ < kMostInFlight) {
+  while (!waiting_.empty()) {
     io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
     if (sqe == nullptr) return;
     Operation& op = *waiting_.first;
     waiting_.remove(op);
     fill(*sqe, op);
   }
-}
-
-// True if something waits although there is room: for entries, that is, not for completions.
-bool Ring::has_room() const noexcept {
-  return (!waiting_.empty() && in_flight_ < kMostInFlight) ||
-         (!to_cancel_.empty() && in_flight_ < kCompletions);
 }
 
 void Ring::fill(io_uring_sqe& sqe, Operation& op) noexcept {
@@ -190,7 +182,6 @@ void Ring::fill(io_uring_sqe& sqe, Operation& op) noexcept {
   }
   sqe.user_data = tag_of(op);
   op.place = Place::kKernel;
-  ++in_flight_;
 }
 
 bool Ring::cancel(Operation& op) noexcept {
@@ -198,7 +189,7 @@ bool Ring::cancel(Operation& op) noexcept {
     waiting_.remove(op);
     return true;
   }
-  io_uring_sqe* const sqe = in_flight_ < kCompletions ? entry() : nullptr;
+  io_uring_sqe* const sqe = entry();
   if (sqe == nullptr) {
     op.place = Place::kCancelling;
     to_cancel_.append(op);
@@ -209,7 +200,6 @@ bool Ring::cancel(Operation& op) noexcept {
   sqe->fd = -1;
   sqe->addr = tag_of(op);
   sqe->user_data = cancellation_;
-  ++in_flight_;
   return false;
 }
 
@@ -244,20 +234,20 @@ void Ring::enter(unsigned wait_for, Nanoseconds timeout) noexcept {
 }
 
 void Ring::poll(bool submit) noexcept {
-  if (!submit && waiting_.empty() && to_cancel_.empty()) return reap();
-  // More than once only for what waits for room, and bounded, so that tasks get their turn.
+  if (!submit && !any_waits()) return reap();
+  // More than once only for what waits for an entry, and bounded, so that tasks get their turn.
   for (int round = 0; round < 4; ++round) {
     give_waiting();
     if (unsubmitted() || kernel_has_more()) enter(0, kNever);
     reap();
-    if (waiting_.empty() && to_cancel_.empty()) break;
+    if (!any_waits()) break;
   }
 }
 
 void Ring::wait(Nanoseconds timeout) noexcept {
   give_waiting();
   // Not to sleep with what could be given, nor without the event that is to wake us.
-  enter(event_watched_ && !has_room() ? 1 : 0, timeout);
+  enter(event_watched_ && !any_waits() ? 1 : 0, timeout);
   reap();
 }
 
@@ -278,7 +268,6 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
     event_watched_ = more;
     return;
   }
-  if (!more) --in_flight_;
   if (cqe.user_data == cancellation_) return;
   Operation& op = operation_of(cqe.user_data);
   op.completion_flags = cqe.flags;

@@ -17,8 +17,8 @@ namespace weft::io::detail {
 
 inline constexpr unsigned kSubmissions = 256;
 inline constexpr unsigned kCompletions = 4096;
-// All the rest may be in flight; what cancels it needs room, too.
-inline constexpr unsigned kMostInFlight = kCompletions - kSubmissions;
+// More may be in flight: an operation may wait for what a later one does, so none is held back for want
+// of room. What ends beyond that the kernel keeps in a list of its own (IORING_FEAT_NODROP).
 
 // The address, with the generation's lower bits above it. An operation that is started where another
 // one was has another number, so nothing that was meant for that one hits it.
@@ -68,7 +68,7 @@ class Ring : public Driver {
   void make_ready(Operation& op) noexcept;
   void give(Operation& op) noexcept;
   void give_waiting() noexcept;
-  bool has_room() const noexcept;
+  bool any_waits() const noexcept { return !waiting_.empty() || !to_cancel_.empty(); }
   void watch_event() noexcept;
   void take(const io_uring_cqe& cqe) noexcept;
   virtual void fill(io_uring_sqe& sqe, Operation& op) noexcept;
@@ -91,10 +91,9 @@ class Ring : public Driver {
   bool made_ = false;
   bool supported_[256] = {};
   unsigned enter_flags_ = 0;   // for every call
-  unsigned in_flight_ = 0;     // completions that are to come
   bool event_watched_ = false;
-  Line waiting_;     // for room
-  Line to_cancel_;   // in the kernel; their cancellations wait for room
+  Line waiting_;     // for an entry, where the kernel takes none
+  Line to_cancel_;   // in the kernel; their cancellations wait for an entry
 };
 
 }  // namespace weft::io::detail
