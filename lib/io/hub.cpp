@@ -226,7 +226,7 @@ void Hub::start(Operation& op) noexcept {
 void Hub::begin(Operation& op) noexcept {
   op.generation = ++generation_;
   op.linked = false;
-  if (closed_) op.reason = Reason::kStopped;
+  if (closed_ && op.kind != Kind::kWait) op.reason = Reason::kStopped;  // a stream says so, then ends
   if (op.reason != Reason::kNone) return completed(op, -ECANCELED);
   if (op.time != kNever) {
     const Nanoseconds at = now();
