@@ -173,11 +173,12 @@ class alignas(kCacheLine) EventCount {
 
   /// Back to searching, unless a notifier has moved it there already.
   void end_listed_sleep(ListedSleeper& me) noexcept {
-    // Acquire: pairs with wake_listed, whose caller's work we are to find. Otherwise we leave the
-    // count, although a notifier may have taken us from it before it finds that we are awake.
-    if (me.asleep.exchange(false, acquire)) {
-      state_.fetch_add(kOneSearcher - kOneListed, acq_rel);
-    }
+    // The count before the flag: a notifier that finds no flag starts again, and must not do so for
+    // as long as we take for our next step. Acq_rel: as in begin_search.
+    state_.fetch_add(kOneSearcher - kOneListed, acq_rel);
+    // Acquire: pairs with wake_listed, whose caller's work we are to find. It has moved us already:
+    // what we counted is taken back. Acq_rel: we go on as the searcher that it counted.
+    if (!me.asleep.exchange(false, acquire)) state_.fetch_add(kOneListed - kOneSearcher, acq_rel);
   }
 
   std::uint64_t num_sleepers() const noexcept { return sleepers(state_.load(relaxed)); }
@@ -208,7 +209,8 @@ class alignas(kCacheLine) EventCount {
   }
 
   // One was taken from the count of listed sleepers: wakes any of them. Always: sleepers with
-  // `asleep` = the count + notifiers in here.
+  // `asleep` >= the count + notifiers in here. So whoever finds none was overtaken by a sleeper that
+  // woke by itself and has counted that, and nobody waits here for another thread's next step.
   WEFT_COLD Woke wake_listed() noexcept {
     for (ListedSleeper* s = list_.load(acquire); s != nullptr; s = s->next) {  // pairs with list()
       // Relaxed first: no exchange on what others use. Release: pairs with end_listed_sleep.
