@@ -10,6 +10,8 @@
 
 #include "weft/io/operation.hpp"
 
+struct io_uring;
+
 namespace weft::io::detail {
 
 class Hub;
@@ -42,6 +44,12 @@ class Driver {
   /// hub's event was signalled.
   virtual void wait(Nanoseconds timeout) noexcept = 0;
 
+  // Of a ring that is the program's own:
+  /// Has the program woken by then, and submits all. Nanoseconds of the steady clock.
+  virtual void submit(Nanoseconds) noexcept {}
+  /// \return false: it is not a completion of ours
+  virtual bool dispatch(const io_uring_cqe&) noexcept { return false; }
+
   /// True if one entry can accept or receive many times.
   virtual bool multishot() const noexcept { return false; }
   /// Has the kernel choose buffers, from that ring of io_uring_buf. \return zero or an error number
@@ -53,6 +61,8 @@ class Driver {
 
 /// \param event the eventfd that ends `wait` \return nullptr if there is no such thing here
 std::unique_ptr<Driver> make_ring(Hub& hub, int event);
+/// The program's own. \throws std::system_error
+std::unique_ptr<Driver> adopt_ring(Hub& hub, int event, io_uring& theirs);
 /// \throws std::system_error
 std::unique_ptr<Driver> make_epoll(Hub& hub, int event);
 

@@ -79,7 +79,7 @@ Epoll::Epoll(Hub& hub, int event)
 }
 
 bool Epoll::cancel(Operation& op) noexcept {
-  if (op.driver_state == kWithHelper) return hub_.helpers().withdraw(op);
+  if (op.driver_state == kWithHelper) return hub_.helpers(op).withdraw(op);
   if (op.driver_events == 0) {
     to_try_.remove(op);
   } else {
@@ -97,7 +97,7 @@ bool Epoll::cancel(Operation& op) noexcept {
 void Epoll::give_to_helper(Operation& op) noexcept {
   op.call = run_blocking;
   op.driver_state = kWithHelper;
-  hub_.helpers().run(op);
+  hub_.helpers(op).run(op);
 }
 
 void Epoll::try_all() noexcept {

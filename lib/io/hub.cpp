@@ -33,9 +33,18 @@ Nanoseconds now() noexcept {
   return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
 }
 
-Hub::~Hub() = default;
+Hub::~Hub() {
+  if (pool_ != nullptr) return;
+  posters_.await_end();
+  driver_.reset();
+  if (event_ >= 0) ::close(event_);
+}
 
-Helpers& Hub::helpers() noexcept { return *pool_.helpers; }
+Helpers& Hub::helpers(const Operation& op) noexcept {
+  if (pool_ != nullptr) return *pool_->helpers;
+  const TaskNode* const frame = op.chain != nullptr ? op.chain->frame : op.frame;
+  return *frame->scope->pool.helpers;
+}
 
 void Hub::bind_to_this_thread() noexcept {
   current_hub = this;
@@ -65,7 +74,7 @@ void Hub::leave_thread() noexcept {
 bool Hub::activate() noexcept {
   if (driver_ != nullptr) return true;
   // Also if it fails: a thread whose worker has a hub sleeps as a listed one, and is to be found.
-  if (!std::exchange(listed_, true)) pool_.idle.list(sleeper_);
+  if (!std::exchange(listed_, true)) pool_->idle.list(sleeper_);
   try {
     if (event_ < 0) event_ = ::eventfd(0, EFD_CLOEXEC);
     if (event_ < 0) throw std::system_error(errno, std::system_category());
@@ -81,40 +90,62 @@ bool Hub::activate() noexcept {
   // Seq_cst, both: whoever closes or drops does the same the other way round, so that either we
   // see it, or it sees us.
   active_.store(true, seq_cst);
-  closed_ = pool_.io_closing.load(seq_cst);
+  closed_ = pool_->io_closing.load(seq_cst);
   look_for_dropped_ = any_drops();
   Hub* none = nullptr;
-  pool_.first_hub.compare_exchange_strong(none, this, release, relaxed);  // pairs with io_home
+  pool_->first_hub.compare_exchange_strong(none, this, release, relaxed);  // pairs with io_home
   return true;
+}
+
+void Hub::adopt(io_uring& theirs) {
+  event_ = ::eventfd(0, EFD_CLOEXEC);
+  if (event_ < 0) throw std::system_error(errno, std::system_category(), "weft: eventfd");
+  driver_ = adopt_ring(*this, event_, theirs);
+  active_.store(true, relaxed);  // relaxed: nobody knows it yet
+}
+
+bool Hub::dispatch(const io_uring_cqe& cqe) noexcept {
+  const bool ours = driver_->dispatch(cqe);
+  if (ours) deliver();
+  return ours;
 }
 
 // ---- the inbox -----------------------------------------------------------------------------
 
-void Hub::push(InboxNode& node) noexcept {
+bool Hub::push(InboxNode& node) noexcept {
   InboxNode* head = inbox_.load(relaxed);  // relaxed: a guess for the exchange
   do {
     node.next_in_inbox = head;
   } while (!inbox_.compare_exchange_weak(head, &node, release, relaxed));  // pairs with take_mail
+  return head == nullptr;
 }
 
-void Hub::wake() noexcept {
+void Hub::wake(bool was_empty) noexcept {
+  if (pool_ == nullptr) {  // a reactor's: whoever pushed first since it took its mail wakes it
+    const std::uint64_t one = 1;
+    if (was_empty) (void)!::write(event_, &one, sizeof one);
+    return;
+  }
   // Seq_cst: see activate(). A hub that we still see inactive may sleep in any place.
   Parker* const thread = parker();
   if (thread != nullptr) thread->unpark();
-  if (!active_.load(seq_cst)) pool_.idle.wake_all();
+  if (!active_.load(seq_cst)) pool_->idle.wake_all();
 }
 
 void Hub::post(InboxNode& node, std::uint32_t bits) noexcept {
+  if (pool_ == nullptr) posters_.enter();
   // Acq_rel: the bits say what is to be done; in the total order with the hub's taking them.
   const std::uint32_t before =
       node.news.fetch_or(bits | InboxNode::kQueued, acq_rel);
-  if ((before & InboxNode::kQueued) == 0) push(node);
-  wake();
+  const bool was_empty = (before & InboxNode::kQueued) == 0 && push(node);
+  wake(was_empty);
+  if (pool_ == nullptr) posters_.leave();
 }
 
 void Hub::post_new(Operation& op) noexcept {
-  push(op);
-  wake();
+  if (pool_ == nullptr) posters_.enter();
+  wake(push(op));
+  if (pool_ == nullptr) posters_.leave();
 }
 
 void Hub::post_if_active(std::uint32_t bits) noexcept {
@@ -181,7 +212,8 @@ void Hub::leave_inbox(InboxNode& node) noexcept {
 
 void Hub::start(Operation& op) noexcept {
   const bool usable = activate();
-  if (Worker* const w = weft::detail::current_worker) w->io = this;
+  Worker* const w = weft::detail::current_worker;
+  if (w != nullptr && pool_ != nullptr) w->io = this;
   op.previous = nullptr;
   op.next = operations_;
   if (operations_ != nullptr) operations_->previous = &op;
@@ -194,7 +226,7 @@ void Hub::start(Operation& op) noexcept {
 void Hub::begin(Operation& op) noexcept {
   op.generation = ++generation_;
   op.linked = false;
-  if (closed_) op.reason = Reason::kStopped;
+  if (closed_ && op.kind != Kind::kWait) op.reason = Reason::kStopped;  // a stream says so, then ends
   if (op.reason != Reason::kNone) return completed(op, -ECANCELED);
   if (op.time != kNever) {
     const Nanoseconds at = now();
@@ -214,7 +246,7 @@ bool Hub::start_linked(std::span<Operation* const> parts) noexcept {
 void Hub::dispatch(Operation& op) noexcept {
   switch (op.kind) {
     case Kind::kTimer: return;
-    case Kind::kCall: return helpers().run(op);
+    case Kind::kCall: return helpers(op).run(op);
     case Kind::kWait: return op.stream->wait(static_cast<NextBase&>(op));
     case Kind::kStream: return;  // has a way of its own
     case Kind::kChain: return static_cast<Chain&>(op).begin();
@@ -249,7 +281,7 @@ void Hub::cancel(Operation& op, Reason reason) noexcept {
   switch (op.kind) {
     case Kind::kTimer: return completed(op, -ECANCELED);
     case Kind::kCall:
-      if (helpers().withdraw(op)) completed(op, -ECANCELED);
+      if (helpers(op).withdraw(op)) completed(op, -ECANCELED);
       return;
     case Kind::kWait:
       op.stream->stop_waiting(static_cast<NextBase&>(op));
@@ -339,7 +371,7 @@ void Hub::deliver() noexcept {
   while (newest_first != nullptr) {
     TaskNode* const frame = newest_first;
     newest_first = frame->link;
-    if (&frame->scope->pool != &pool_) [[unlikely]] {  // awaited a stream of ours
+    if (&frame->scope->pool != pool_) [[unlikely]] {  // awaited a stream of ours
       weft::detail::resume_on_own_pool(frame);
       continue;
     }
@@ -400,8 +432,11 @@ bool start(Operation& op, TaskNode* frame) noexcept {
   weft::detail::before_foreign_park(frame);
   op.frame = frame;
   Hub* const own = current_hub;
-  Hub& here = own != nullptr ? *own : w->pool.io_home();
-  op.hub = op.kind == Kind::kWait ? &op.stream->home(here) : &here;
+  const bool waits = op.kind == Kind::kWait;  // of a stream, which stays on a pool's hub
+  Hub& here = op.wanted_hub != nullptr && !waits ? *op.wanted_hub
+              : own != nullptr         ? *own
+                                       : w->pool.io_home();
+  op.hub = waits ? &op.stream->home(here) : &here;
   const bool outside = op.hub != own;
   if (outside) op.news.store(InboxNode::kQueued | InboxNode::kStart, relaxed);  // nobody knows it yet
   if (op.token.stop_requested()) op.reason = Reason::kStopped;

@@ -12,6 +12,7 @@
 #include "io/timer_heap.hpp"
 #include "weft/detail/eventcount.hpp"
 #include "weft/detail/parker.hpp"
+#include "weft/detail/visits.hpp"
 #include "weft/io/operation.hpp"
 
 namespace weft::detail {
@@ -42,7 +43,9 @@ class StreamState;
 /// Others reach it through its inbox.
 class Hub {
  public:
-  explicit Hub(PoolState& pool) noexcept : pool_(pool) {}
+  explicit Hub(PoolState& pool) noexcept : pool_(&pool) {}
+  /// Of a Reactor: its thread is whichever drives that.
+  Hub() noexcept : pool_(nullptr) {}
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
   ~Hub();
@@ -72,7 +75,7 @@ class Hub {
   bool has_mail() const noexcept { return inbox_.load(relaxed) != nullptr; }
   weft::detail::ListedSleeper& sleeper() noexcept { return sleeper_; }
 
-  Helpers& helpers() noexcept;
+  Helpers& helpers(const Operation& op) noexcept;
 
   /// From the driver: a completion.
   void completed(Operation& op, std::int32_t result) noexcept;
@@ -82,6 +85,17 @@ class Hub {
   /// Has it end: the driver is asked, and `reason` noted.
   void cancel(Operation& op, Reason reason) noexcept;
   bool closed() const noexcept { return closed_; }
+
+  // For a Reactor
+  void adopt(io_uring& theirs);  ///< \throws std::system_error
+  bool dispatch(const io_uring_cqe& cqe) noexcept;
+  /// After a turn: what that has made is submitted, too.
+  void submit() noexcept {
+    driver_->submit(timers_.empty() ? kNever : timers_.first().deadline);
+  }
+  bool idle() const noexcept {
+    return operations_ == nullptr && streams_ == nullptr && !has_mail();
+  }
 
   // For the parts of a chain
   void begin(Operation& op) noexcept;
@@ -121,8 +135,8 @@ class Hub {
   bool due() noexcept;
   bool activate() noexcept;
   void post_if_active(std::uint32_t bits) noexcept;
-  void push(InboxNode& node) noexcept;
-  void wake() noexcept;
+  bool push(InboxNode& node) noexcept;
+  void wake(bool was_empty) noexcept;
   void take_mail() noexcept;
   void read_mail() noexcept;
   void leave_inbox(InboxNode& node) noexcept;
@@ -142,10 +156,11 @@ class Hub {
   static constexpr unsigned kMostTasks = 61;  // as for the injection list
   static constexpr Nanoseconds kMostDelay = 50'000;
 
-  PoolState& pool_;
+  PoolState* const pool_;
   Atomic<InboxNode*> inbox_{nullptr};  // a stack; only ever taken whole
   Atomic<Parker*> parker_{nullptr};
   Atomic<bool> active_{false};
+  weft::detail::Visits posters_;  // of a Reactor's hub; a pool keeps its own
   InboxNode control_;  // for what concerns the hub itself
 
   // Its thread's:

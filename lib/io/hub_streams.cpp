@@ -48,15 +48,18 @@ void Hub::cancel_streams() noexcept {
 }
 
 void Hub::leave_streams() noexcept {
-  while (streams_ != nullptr) {
+  const auto none_is_left = [this]() noexcept {
     for (StreamState* s = streams_; s != nullptr;) {
       StreamState& one = *s;
       s = s->next_of_hub;
       one.leave_hub();
     }
-    if (streams_ == nullptr) break;
+    return streams_ == nullptr;
+  };
+  while (!none_is_left()) {
     turn();
-    if (streams_ != nullptr) driver_->wait(kNever);
+    if (none_is_left()) break;
+    driver_->wait(kNever);  // for their last completions
   }
   while (shelves_ != nullptr) shelves_->disconnect(*this);
 }

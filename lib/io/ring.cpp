@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // The driver on io_uring.
-#include <liburing.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -14,39 +13,19 @@
 #include <new>
 #include <thread>
 
-#include "io/driver.hpp"
 #include "io/hub.hpp"
-#include "io/line.hpp"
+#include "io/ring.hpp"
 
 namespace weft::io::detail {
 
 namespace {
 
-constexpr unsigned kSubmissions = 256;
-constexpr unsigned kCompletions = 4096;
-// All the rest may be in flight; what cancels it needs room, too.
-constexpr unsigned kMostInFlight = kCompletions - kSubmissions;
-
 // Newer than liburing 2.3 (Linux 6.15).
 constexpr unsigned kEnterNoIowait = 1u << 7;
 constexpr unsigned kFeatureNoIowait = 1u << 17;
 
-// Completions that are not of an operation.
-constexpr std::uint64_t kWakeUp = 1;
-constexpr std::uint64_t kCancellation = 2;
-
 // What an operation's entry is when it is in the kernel.
 enum State : std::uint8_t { kItself, kItsPoll };
-
-// The address, with the generation's lower bits above it. An operation that is started where another
-// one was has another number, so nothing that was meant for that one hits it.
-std::uint64_t tag_of(const Operation& op) noexcept {
-  return reinterpret_cast<std::uintptr_t>(&op) | std::uint64_t{op.generation} << 48;
-}
-
-Operation& operation_of(std::uint64_t tag) noexcept {
-  return *reinterpret_cast<Operation*>(tag & 0x0000'FFFF'FFFF'FFFF);
-}
 
 bool sends(unsigned opcode) noexcept {
   switch (opcode) {
@@ -76,61 +55,7 @@ bool would_wait(const io_uring_sqe& sqe) noexcept {
   }
 }
 
-class Ring final : public Driver {
- public:
-  Ring(Hub& hub, int event) noexcept : hub_(hub), event_(event) {}
-  ~Ring() override {
-    if (made_) io_uring_queue_exit(&ring_);
-  }
-
-  /// \return zero or an error number negated
-  int make() noexcept;
-
-  void start(Operation& op) noexcept override;
-  bool start_linked(std::span<Operation* const> parts) noexcept override;
-  bool cancel(Operation& op) noexcept override;
-  bool ready() const noexcept override;
-  bool tells() const noexcept override { return true; }
-  bool unsubmitted() const noexcept override { return ring_.sq.sqe_tail != *ring_.sq.khead; }
-  void poll(bool submit) noexcept override;
-  void wait(Nanoseconds timeout) noexcept override;
-
-  // What can both is as old as this opcode (6.0).
-  bool multishot() const noexcept override { return supports(IORING_OP_SEND_ZC); }
-  std::int32_t provide(void* ring, unsigned entries, std::uint16_t group) noexcept override;
-  void stop_providing(std::uint16_t group) noexcept override {
-    io_uring_unregister_buf_ring(&ring_, group);
-  }
-
- private:
-  io_uring_sqe* entry() noexcept;
-  void make_ready(Operation& op) noexcept;
-  void give(Operation& op) noexcept;
-  void fill(io_uring_sqe& sqe, Operation& op) noexcept;
-  void give_waiting() noexcept;
-  bool has_room() const noexcept;
-  void watch_event() noexcept;
-  void enter(unsigned wait_for, Nanoseconds timeout) noexcept;
-  void reap() noexcept;
-  void take(const io_uring_cqe& cqe) noexcept;
-  // Relaxed, here and in ready(): what it leads to acquires.
-  bool kernel_has_more() const noexcept {
-    return (std::atomic_ref<unsigned>(*ring_.sq.kflags).load(relaxed) &
-            (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
-  }
-  bool supports(unsigned opcode) const noexcept { return opcode < 256 && supported_[opcode]; }
-
-  Hub& hub_;
-  const int event_;
-  io_uring ring_{};
-  bool made_ = false;
-  bool supported_[256] = {};
-  unsigned enter_flags_ = 0;   // for every call
-  unsigned in_flight_ = 0;     // completions that are to come
-  bool event_watched_ = false;
-  Line waiting_;     // for room
-  Line to_cancel_;   // in the kernel; their cancellations wait for room
-};
+}  // namespace
 
 int Ring::make() noexcept {
   constexpr unsigned kLadder[] = {
@@ -159,17 +84,21 @@ int Ring::make() noexcept {
   if (ring_.sq.array != nullptr) {
     for (unsigned i = 0; i < *ring_.sq.kring_entries; ++i) ring_.sq.array[i] = i;
   }
-  if (io_uring_probe* const probe = io_uring_get_probe_ring(&ring_)) {
-    for (unsigned i = 0; i < 256; ++i) {
-      supported_[i] = io_uring_opcode_supported(probe, static_cast<int>(i)) != 0;
-    }
-    io_uring_free_probe(probe);
-  }
+  look_what_is_supported();
   enter_flags_ = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
   if ((ring_.features & kFeatureNoIowait) != 0) enter_flags_ |= kEnterNoIowait;
   if (io_uring_register_ring_fd(&ring_) == 1) enter_flags_ |= IORING_ENTER_REGISTERED_RING;
   watch_event();
   return 0;
+}
+
+void Ring::look_what_is_supported() noexcept {
+  io_uring_probe* const probe = io_uring_get_probe_ring(&ring_);
+  if (probe == nullptr) return;
+  for (unsigned i = 0; i < 256; ++i) {
+    supported_[i] = io_uring_opcode_supported(probe, static_cast<int>(i)) != 0;
+  }
+  io_uring_free_probe(probe);
 }
 
 io_uring_sqe* Ring::entry() noexcept {
@@ -187,7 +116,7 @@ void Ring::watch_event() noexcept {
   if (sqe == nullptr) return;  // with the next turn
   std::memset(sqe, 0, sizeof *sqe);
   io_uring_prep_poll_multishot(sqe, event_, POLLIN);
-  sqe->user_data = kWakeUp;
+  sqe->user_data = wake_up_;
   event_watched_ = true;
 }
 
@@ -205,7 +134,7 @@ void Ring::start(Operation& op) noexcept {
 
 bool Ring::start_linked(std::span<Operation* const> parts) noexcept {
   const auto count = static_cast<unsigned>(parts.size());
-  if (count > kSubmissions || !waiting_.empty() || in_flight_ + count > kMostInFlight) return false;
+  if (count > kSubmissions || !waiting_.empty()) return false;
   // A chain ends with what is submitted at once: there has to be room for all of it.
   if (io_uring_sq_space_left(&ring_) < count) enter(0, kNever);
   if (io_uring_sq_space_left(&ring_) < count) return false;
@@ -221,8 +150,7 @@ bool Ring::start_linked(std::span<Operation* const> parts) noexcept {
 
 void Ring::give(Operation& op) noexcept {
   // Who came first goes first.
-  io_uring_sqe* const sqe =
-      waiting_.empty() && in_flight_ < kMostInFlight ? entry() : nullptr;
+  io_uring_sqe* const sqe = waiting_.empty() ? entry() : nullptr;
   if (sqe != nullptr) return fill(*sqe, op);
   op.place = Place::kWaiting;
   waiting_.append(op);
@@ -230,26 +158,19 @@ void Ring::give(Operation& op) noexcept {
 
 void Ring::give_waiting() noexcept {
   watch_event();
-  while (!to_cancel_.empty() && in_flight_ < kCompletions &&
-         io_uring_sq_space_left(&ring_) != 0) {
+  while (!to_cancel_.empty() && io_uring_sq_space_left(&ring_) != 0) {
     Operation& op = *to_cancel_.first;
     to_cancel_.remove(op);
     op.place = Place::kKernel;
     cancel(op);
   }
-  while (!waiting_.empty() && in_flight_ < kMostInFlight) {
+  while (!waiting_.empty()) {
     io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
     if (sqe == nullptr) return;
     Operation& op = *waiting_.first;
     waiting_.remove(op);
     fill(*sqe, op);
   }
-}
-
-// True if something waits although there is room: for entries, that is, not for completions.
-bool Ring::has_room() const noexcept {
-  return (!waiting_.empty() && in_flight_ < kMostInFlight) ||
-         (!to_cancel_.empty() && in_flight_ < kCompletions);
 }
 
 void Ring::fill(io_uring_sqe& sqe, Operation& op) noexcept {
@@ -261,7 +182,6 @@ void Ring::fill(io_uring_sqe& sqe, Operation& op) noexcept {
   }
   sqe.user_data = tag_of(op);
   op.place = Place::kKernel;
-  ++in_flight_;
 }
 
 bool Ring::cancel(Operation& op) noexcept {
@@ -269,7 +189,7 @@ bool Ring::cancel(Operation& op) noexcept {
     waiting_.remove(op);
     return true;
   }
-  io_uring_sqe* const sqe = in_flight_ < kCompletions ? entry() : nullptr;
+  io_uring_sqe* const sqe = entry();
   if (sqe == nullptr) {
     op.place = Place::kCancelling;
     to_cancel_.append(op);
@@ -279,8 +199,7 @@ bool Ring::cancel(Operation& op) noexcept {
   sqe->opcode = IORING_OP_ASYNC_CANCEL;
   sqe->fd = -1;
   sqe->addr = tag_of(op);
-  sqe->user_data = kCancellation;
-  ++in_flight_;
+  sqe->user_data = cancellation_;
   return false;
 }
 
@@ -315,20 +234,20 @@ void Ring::enter(unsigned wait_for, Nanoseconds timeout) noexcept {
 }
 
 void Ring::poll(bool submit) noexcept {
-  if (!submit && waiting_.empty() && to_cancel_.empty()) return reap();
-  // More than once only for what waits for room, and bounded, so that tasks get their turn.
+  if (!submit && !any_waits()) return reap();
+  // More than once only for what waits for an entry, and bounded, so that tasks get their turn.
   for (int round = 0; round < 4; ++round) {
     give_waiting();
     if (unsubmitted() || kernel_has_more()) enter(0, kNever);
     reap();
-    if (waiting_.empty() && to_cancel_.empty()) break;
+    if (!any_waits()) break;
   }
 }
 
 void Ring::wait(Nanoseconds timeout) noexcept {
   give_waiting();
   // Not to sleep with what could be given, nor without the event that is to wake us.
-  enter(event_watched_ && !has_room() ? 1 : 0, timeout);
+  enter(event_watched_ && !any_waits() ? 1 : 0, timeout);
   reap();
 }
 
@@ -345,12 +264,11 @@ void Ring::reap() noexcept {
 
 void Ring::take(const io_uring_cqe& cqe) noexcept {
   const bool more = (cqe.flags & IORING_CQE_F_MORE) != 0;
-  if (cqe.user_data == kWakeUp) {
+  if (cqe.user_data == wake_up_) {
     event_watched_ = more;
     return;
   }
-  if (!more) --in_flight_;
-  if (cqe.user_data == kCancellation) return;
+  if (cqe.user_data == cancellation_) return;
   Operation& op = operation_of(cqe.user_data);
   op.completion_flags = cqe.flags;
   if (more) {
@@ -380,8 +298,6 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
   }
   hub_.completed(op, result);
 }
-
-}  // namespace
 
 std::unique_ptr<Driver> make_ring(Hub& hub, int event) {
   auto ring = std::make_unique<Ring>(hub, event);

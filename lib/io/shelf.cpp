@@ -65,23 +65,19 @@ Shelves::~Shelves() {
 }
 
 Shelf* Shelves::of(Hub& hub) noexcept {
-  Shelf* without_hub = nullptr;
-  for (Shelf* s = first.load(acquire); s != nullptr; s = s->next_made) {  // pairs with the push below
-    Hub* whose = nullptr;
-    if (s->adopt(whose = &hub)) {
-      without_hub = s;
-      break;
-    }
-    if (whose == &hub) return s;
+  Shelf* const newest = first.load(acquire);  // pairs with the push below
+  for (Shelf* s = newest; s != nullptr; s = s->next_made) {
+    if (s->belongs_to(hub)) return s;
   }
+  Shelf* without_hub = newest;
+  while (without_hub != nullptr && !without_hub->adopt(hub)) without_hub = without_hub->next_made;
   if (without_hub == nullptr) {
-    Hub* whose = &hub;
     try {
       without_hub = new Shelf(*this);
     } catch (...) {  // std::bad_alloc
       return nullptr;
     }
-    without_hub->adopt(whose);
+    without_hub->adopt(hub);
     Shelf* head = first.load(relaxed);  // relaxed: a guess for the exchange
     do {
       without_hub->next_made = head;
@@ -120,12 +116,10 @@ void Shelf::give_back(std::uint32_t buffer) noexcept {
   }
 }
 
-bool Shelf::adopt(Hub*& hub) noexcept {
+bool Shelf::adopt(Hub& hub) noexcept {
   Hub* none = nullptr;
   // Acquire: pairs with disconnect, whose members we get.
-  const bool adopted = hub_.compare_exchange_strong(none, hub, acquire, relaxed);
-  if (!adopted) hub = none;
-  return adopted;
+  return hub_.compare_exchange_strong(none, &hub, acquire, relaxed);
 }
 
 // ---- its hub's thread ----------------------------------------------------------------------

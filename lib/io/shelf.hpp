@@ -32,8 +32,10 @@ class Shelf : public InboxNode {
 
   void give_back(std::uint32_t buffer) noexcept;
   std::byte* address(std::uint32_t buffer) const noexcept;
-  /// \return true: it had no hub, and has this one now. Otherwise `hub` says whose it is.
-  bool adopt(Hub*& hub) noexcept;
+  /// Relaxed: only the hub's own thread asks, which has set and will reset it.
+  bool belongs_to(const Hub& hub) const noexcept { return hub_.load(relaxed) == &hub; }
+  /// \return true: it had no hub, and has this one now
+  bool adopt(Hub& hub) noexcept;
   void pool_is_gone() noexcept { wire_.post(*this, InboxNode::kPoolDropped); }
 
   // ---- its hub's thread

@@ -262,6 +262,7 @@ WEFT_IO_TEST_EACH_WORKERS(several_takers) {
   Threadpool pool(workers);
   constexpr int kClients = 200;
   const Listener listener = listen();
+  BOOST_REQUIRE(::fcntl(listener.fd.get(), F_SETFL, O_NONBLOCK) == 0);
   std::atomic<int> taken{0};
   pool.run([&]() -> Task<> {
     auto connections = io::accept_many(listener.fd);
@@ -394,7 +395,7 @@ WEFT_IO_TEST_EACH_WORKERS(cancelled_and_drained) {
   Threadpool pool(workers);
   pool.run([&]() -> Task<> {
     io::BufferPool buffers(8, 4);
-    Ends sockets = weft::test::make_socket_pair();
+    Ends sockets = weft::test::make_socket_pair(SOCK_NONBLOCK);
     auto stream = io::recv_many(sockets.second, buffers);
     put(sockets.first, "0123456789");
     std::string got(text_of((co_await stream.next())->value()));
@@ -533,6 +534,22 @@ WEFT_IO_TEST_EACH_WORKERS(cancelled_with_its_task) {
     for (int i = 0; i < 10; ++i) pool.spawn_detached(wait);
   }
   BOOST_TEST(ended.load() == 20);
+}
+
+// Also one that goes on after an error, as servers do.
+WEFT_IO_TEST_EACH_WORKERS(ends_with_the_pool) {
+  const Listener listener = listen();
+  std::atomic<int> errors{0};
+  {
+    io::Stream<io::Fd> connections = io::accept_many(listener.fd);
+    Threadpool pool(workers);
+    pool.spawn_detached([&]() -> Task<> {
+      while (auto item = co_await connections.next()) errors += *item ? 0 : 1;
+    });
+    const io::Fd client = connect_to(listener.port);
+    pool.run([]() -> Task<> { (void)co_await io::nop(); });
+  }
+  BOOST_TEST(errors.load() >= 1);
 }
 
 // A task of one pool awaits the stream of another.

@@ -47,7 +47,7 @@ class Taskqueue : public Stealable<T, kPatience> {
   /// Owner only. Precondition: make_room().
   void push(T* node) noexcept {
     const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
-    slot(bottom).store(node, relaxed);                  // relaxed: published by the next line
+    slots_[bottom].store(node, relaxed);                // relaxed: published by the next line
     // Release: pairs with the acquire in open() and size(); publishes slot, node and frame.
     bottom_.store(bottom + 1, release);
   }
@@ -56,14 +56,14 @@ class Taskqueue : public Stealable<T, kPatience> {
   T* pop() noexcept {
     const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
     if (!take_from(bottom - 1, bottom)) return nullptr;
-    return slot(bottom - 1).load(relaxed);  // relaxed: likewise
+    return slots_[bottom - 1].load(relaxed);  // relaxed: likewise
   }
 
   /// Owner only. Pops `node` if it is the newest one. \return whether it did.
   bool pop_if(const T* node) noexcept {
     const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
     // The slot of an empty queue may be a relic that says yes; then there is nothing to take.
-    return slot(bottom - 1).load(relaxed) == node && take_from(bottom - 1, bottom);
+    return slots_[bottom - 1].load(relaxed) == node && take_from(bottom - 1, bottom);
   }
 
   /// Owner only. Takes `node` from below at most `kSearchDepth` newer ones, which are turned
@@ -74,25 +74,19 @@ class Taskqueue : public Stealable<T, kPatience> {
     const Front front(front_.load(relaxed));            // relaxed: a guess; take_from() decides
     std::int64_t depth = front.queued(bottom);
     if (depth > kSearchDepth) depth = kSearchDepth;
+    const Slots slots = slots_;  // in registers, whatever is stored
     std::int64_t at = bottom - 1;
-    while (at >= bottom - depth && slot(at).load(relaxed) != node) --at;
+    while (at >= bottom - depth && slots[at].load(relaxed) != node) --at;
     if (at < bottom - depth || !take_from(at, bottom)) return false;
-    // All from `at` on is ours now, and out of sight.
-    for (std::int64_t i = at + 1, j = bottom - 1; i < j; ++i, --j) {
-      T* const older = slot(i).load(relaxed);
-      slot(i).store(slot(j).load(relaxed), relaxed);  // relaxed: published with the bottom
-      slot(j).store(older, relaxed);
+    // All from `at` on is ours now, and out of sight. take_from() left the bottom at `at`: then
+    // `node` comes last and is cut off. Or one higher, if that index is used up.
+    const std::int64_t first = bottom_.load(relaxed);  // relaxed: only we write it
+    for (std::int64_t i = first, j = bottom - 1; i < j; ++i, --j) {
+      T* const older = slots[i].load(relaxed);
+      slots[i].store(slots[j].load(relaxed), relaxed);  // relaxed: published with the bottom
+      slots[j].store(older, relaxed);
     }
-    // take_from() left the bottom at `at`, or one higher: then that index is used up.
-    std::int64_t to = bottom_.load(relaxed);
-    if (to == at) {
-      for (std::int64_t i = at + 1; i < bottom; ++i) {
-        slot(to++).store(slot(i).load(relaxed), relaxed);  // relaxed: likewise
-      }
-    } else {
-      to = bottom;
-    }
-    bottom_.store(to, release);  // as in push()
+    bottom_.store(first == at ? bottom - 1 : bottom, release);  // as in push()
     return true;
   }
 
@@ -124,10 +118,15 @@ class Taskqueue : public Stealable<T, kPatience> {
   using Base::full_fences_;
   using Base::half;
 
-  // For the owner, what buffer_ points to.
-  Atomic<T*>& slot(std::int64_t i) const noexcept {
-    return slots_[static_cast<std::size_t>(i & mask_)];
-  }
+  /// The owner's copy of what it needs of the buffer.
+  struct Slots {
+    Atomic<T*>* first;
+    std::int64_t mask;
+    Atomic<T*>& operator[](std::int64_t i) const noexcept {
+      return first[static_cast<std::size_t>(i & mask)];
+    }
+  };
+
   /// Lowers the bottom from `bottom` to `index`, and with it takes all nodes from there on, if the
   /// one at `index` is still there. \return false: a thief has it, and the bottom is as before.
   WEFT_INLINE bool take_from(std::int64_t index, std::int64_t bottom) noexcept {
@@ -165,8 +164,7 @@ class Taskqueue : public Stealable<T, kPatience> {
   }
 
   void use(Buffer* buffer, std::int64_t top) noexcept {
-    slots_ = buffer->slots.get();
-    mask_ = buffer->mask;
+    slots_ = {buffer->slots.get(), buffer->mask};
     limit_ = top + buffer->mask + 1;
   }
 
@@ -185,8 +183,7 @@ class Taskqueue : public Stealable<T, kPatience> {
   }
 
   // These lie behind the base's, on the owner's line.
-  Atomic<T*>* slots_;  // the buffer's
-  std::int64_t mask_;  // the buffer's
+  Slots slots_;
   std::int64_t limit_;  // bottom may not pass it; top at some time, plus the capacity
 };
 

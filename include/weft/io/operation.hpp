@@ -24,6 +24,10 @@
 #include "weft/io/fd.hpp"
 #include "weft/io/result.hpp"
 
+namespace weft::io {
+class Reactor;
+}
+
 namespace weft::io::detail {
 
 using weft::detail::TaskNode;
@@ -100,7 +104,8 @@ class Operation : public InboxNode {
  public:
   Operation() noexcept = default;
   Operation(Operation&& other) noexcept
-      : step(other.step),
+      : wanted_hub(other.wanted_hub),
+        step(other.step),
         call(other.call),
         time(other.time),
         stream(other.stream),
@@ -122,6 +127,7 @@ class Operation : public InboxNode {
   std::uint32_t generation = 0;
   TaskNode* frame = nullptr;
   Hub* hub = nullptr;
+  Hub* wanted_hub = nullptr;  ///< that of a Reactor, or any
 
   /// After each completion, unless it was cancelled. \return true: `sqe` is to be started (again);
   /// false: `result` is that of the operation
@@ -160,6 +166,9 @@ class Operation : public InboxNode {
   // Bytes, because the kernel's struct has a member that ISO C++ allows at no place but the last.
   alignas(io_uring_sqe) std::byte entry_[sizeof(io_uring_sqe)] = {};
 };
+
+/// Whose thread runs what is awaited on it.
+WEFT_API Hub& hub_of(Reactor& reactor) noexcept;
 
 /// Suspends `frame` until `op` has ended. \return false: it has ended already
 WEFT_API bool start(Operation& op, TaskNode* frame) noexcept;
@@ -230,6 +239,13 @@ class [[nodiscard]] Awaitable : public Base {
   }
   Derived& stop_on(std::stop_token stop) & noexcept {
     this->token = std::move(stop);
+    return self();
+  }
+
+  /// Has the program's own ring run it: see reactor.hpp.
+  Derived&& on(Reactor& reactor) && noexcept { return std::move(self().on(reactor)); }
+  Derived& on(Reactor& reactor) & noexcept {
+    this->wanted_hub = &hub_of(reactor);
     return self();
   }
 

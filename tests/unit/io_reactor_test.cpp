@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// io::Reactor: tasks await operations on a ring that this program makes, submits and reaps.
+
+#include <weft/weft.hpp>
+
+#include <liburing.h>
+
+#include <atomic>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "../support/io.hpp"
+#include "../support/workers.hpp"
+
+using namespace std::chrono_literals;
+using weft::Flowvar;
+using weft::Task;
+using weft::Threadpool;
+using weft::test::bytes;
+using weft::test::Ends;
+namespace io = weft::io;
+
+namespace {
+
+struct UserRing {
+  explicit UserRing(unsigned entries = 64) { made = io_uring_queue_init(entries, &ring, 0) == 0; }
+  ~UserRing() {
+    if (made) io_uring_queue_exit(&ring);
+  }
+  io_uring ring{};
+  bool made = false;
+};
+
+// The program's loop, until `done`. \return how many completions were its own
+template <class Done>
+int drive(io_uring& ring, io::Reactor& reactor, Done done) {
+  int own = 0;
+  while (!done()) {
+    reactor.submit();
+    io_uring_cqe* cqe = nullptr;
+    if (io_uring_wait_cqe(&ring, &cqe) != 0) continue;
+    if (!reactor.dispatch(cqe)) ++own;
+    io_uring_cqe_seen(&ring, cqe);
+  }
+  return own;
+}
+
+// As `drive`, until the Flowvar is ready: its task ends on the pool, so the last step rings there.
+template <class T>
+T drive_until(io_uring& ring, io::Reactor& reactor, Threadpool& pool, Flowvar<T> flowvar) {
+  std::atomic<bool> ended{false};
+  Flowvar<T> last = pool.spawn([&](Flowvar<T> awaited) -> Task<T> {
+    T result = co_await std::move(awaited);
+    ended.store(true);
+    (void)co_await io::nop().on(reactor);  // has the loop look
+    co_return result;
+  }, std::move(flowvar));
+  drive(ring, reactor, [&] { return ended.load(); });
+  while (!last.is_ready()) {
+    reactor.submit();
+    io_uring_cqe* cqe = nullptr;
+    if (io_uring_peek_cqe(&ring, &cqe) != 0) continue;
+    BOOST_REQUIRE(reactor.dispatch(*cqe));
+    io_uring_cqe_seen(&ring, cqe);
+  }
+  return pool.sync(std::move(last));
+}
+
+BOOST_AUTO_TEST_SUITE(io_reactor)
+
+WEFT_IO_TEST_EACH_WORKERS(reads_and_writes) {
+  UserRing user;
+  if (!user.made) return;  // refused here
+  io::Reactor reactor{user.ring};
+  Threadpool pool(workers);
+  Ends pipe = weft::test::make_pipe();
+  const auto sum = drive_until(user.ring, reactor, pool, pool.spawn([&]() -> Task<std::size_t> {
+    std::size_t total = 0;
+    std::array<std::byte, 8> in{};
+    for (int i = 0; i < 200; ++i) {
+      Flowvar<std::size_t> reader = weft::spawn([&]() -> Task<std::size_t> {
+        co_return (co_await io::read(pipe.first, in).on(reactor)).value();
+      });
+      total += (co_await io::write(pipe.second, bytes("abcd")).on(reactor)).value();
+      total += co_await std::move(reader);
+    }
+    co_return total;
+  }));
+  BOOST_TEST(sum == 200u * 8);
+}
+
+// The program's completions, whatever user_data it uses, are its own.
+WEFT_IO_TEST_EACH_WORKERS(beside_the_programs_own) {
+  UserRing user;
+  if (!user.made) return;
+  io::Reactor reactor{user.ring};
+  Threadpool pool(workers);
+  std::atomic<int> ended{0};
+  constexpr int kTasks = 100;
+  for (int i = 0; i < kTasks; ++i) {
+    pool.spawn_detached([&]() -> Task<> {
+      (void)co_await io::nop().on(reactor);
+      ended += 1;
+      (void)co_await io::nop().on(reactor);
+    });
+  }
+  int own = 0;
+  int asked = 0;
+  for (std::uint64_t data = 0; own < 50 || ended.load() < kTasks || !reactor.idle(); ++data) {
+    if (asked < 50) {
+      io_uring_sqe* const sqe = io_uring_get_sqe(&user.ring);
+      BOOST_REQUIRE(sqe != nullptr);
+      io_uring_prep_nop(sqe);
+      sqe->user_data = data;  // 0, 1, 2, ...
+      ++asked;
+    }
+    reactor.submit();
+    io_uring_cqe* cqe = nullptr;
+    if (io_uring_peek_cqe(&user.ring, &cqe) != 0) continue;
+    if (!reactor.dispatch(*cqe)) ++own;
+    io_uring_cqe_seen(&user.ring, cqe);
+  }
+  BOOST_TEST(own == 50);
+  BOOST_TEST(asked == 50);
+}
+
+WEFT_IO_TEST_EACH_WORKERS(timers_timeouts_and_tokens) {
+  UserRing user;
+  if (!user.made) return;
+  io::Reactor reactor{user.ring};
+  Threadpool pool(workers);
+  Ends pipe = weft::test::make_pipe();
+  const int good = drive_until(user.ring, reactor, pool, pool.spawn([&]() -> Task<int> {
+    std::array<std::byte, 8> in{};
+    int n = 0;
+    (co_await io::sleep_for(1ms).on(reactor)).value();
+    const auto late = co_await io::read(pipe.first, in).timeout(1ms).on(reactor);
+    if (late.error() == std::errc::timed_out) ++n;
+    std::stop_source stop;
+    Flowvar<std::error_code> stopped = weft::spawn([&]() -> Task<std::error_code> {
+      std::array<std::byte, 8> buffer{};
+      co_return (co_await io::read(pipe.first, buffer).stop_on(stop.get_token()).on(reactor)).error();
+    });
+    (void)co_await io::nop().on(reactor);
+    stop.request_stop();
+    if (co_await std::move(stopped) == std::errc::operation_canceled) ++n;
+    const io::Fd listener = (co_await io::listen_tcp("127.0.0.1", 0)).value();
+    const auto connected =
+        co_await io::connect_tcp("localhost", io::local_port(listener).value()).on(reactor);
+    if (connected) ++n;
+    // A link, too.
+    const auto both = co_await io::link(io::write(pipe.second, bytes("12345678")),
+                                        io::read(pipe.first, in)).on(reactor);
+    if (std::get<1>(both).value() == 8) ++n;
+    co_return n;
+  }));
+  BOOST_TEST(good == 4);
+}
+
+// More than its queues take.
+WEFT_IO_TEST_EACH_WORKERS(many_on_a_small_ring) {
+  UserRing user(4);
+  if (!user.made) return;
+  io::Reactor reactor{user.ring};
+  Threadpool pool(workers);
+  constexpr int kTasks = 500;
+  const int ended = drive_until(user.ring, reactor, pool, pool.spawn([&]() -> Task<int> {
+    std::atomic<int> n{0};
+    co_await weft::sync_scope([&]() -> Task<> {
+      for (int i = 0; i < kTasks; ++i) {
+        weft::spawn_detached([&]() -> Task<> {
+          for (int k = 0; k < 3; ++k) (co_await io::nop().on(reactor)).value();
+          n += 1;
+        });
+      }
+      co_return;
+    });
+    co_return n.load();
+  }));
+  BOOST_TEST(ended == kTasks);
+}
+
+BOOST_AUTO_TEST_CASE(comes_and_goes) {
+  UserRing user;
+  if (!user.made) return;
+  const auto before = weft::test::open_descriptors();
+  for (int i = 0; i < 10; ++i) {
+    io::Reactor reactor{user.ring};
+    reactor.submit();
+    BOOST_TEST(reactor.idle());
+  }
+  BOOST_TEST(weft::test::open_descriptors() == before);
+  // What those leave behind is known by its user_data.
+  io_uring_cqe* cqe = nullptr;
+  while (io_uring_peek_cqe(&user.ring, &cqe) == 0) {
+    BOOST_TEST((cqe->user_data & ~std::uint64_t{0xFFFF}) == io::Reactor::kUserData);
+    io_uring_cqe_seen(&user.ring, cqe);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
