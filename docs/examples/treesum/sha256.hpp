@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #pragma once
 
+#include <weft/weft.hpp>
+
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -24,6 +26,6 @@ struct Activity {
 
 /// Reads `path` once, from beginning to end, in pieces: a file that shrinks or grows meanwhile
 /// gives the sum of what was read (with mmap it would be a SIGBUS).
-FileSum hash_file(std::string path, Activity& activity);
+weft::Task<FileSum> hash_file(std::string path, Activity& activity);
 
 }  // namespace treesum

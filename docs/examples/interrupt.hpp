@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Ctrl-C for the servers among the examples.
+#pragma once
+
+#include <weft/io.hpp>
+#include <weft/weft.hpp>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <stop_token>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/// Turns SIGINT and SIGTERM into a stop token. One per program.
+class Interrupt {
+ public:
+  Interrupt() : fd_(::eventfd(0, EFD_CLOEXEC)) {
+    number = fd_.get();
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      const int saved = errno;
+      const std::uint64_t one = 1;
+      (void)!::write(number, &one, sizeof one);  // all that a handler may do to wake a task
+      errno = saved;
+    };
+    action.sa_flags = SA_RESTART;
+    ::sigaction(SIGINT, &action, nullptr);
+    ::sigaction(SIGTERM, &action, nullptr);
+    // A client that has gone is an error of the operation (splice would raise this one).
+    ::signal(SIGPIPE, SIG_IGN);
+  }
+
+  /// Ends with the first signal. Spawn it; a dropped Flowvar ends it as well.
+  weft::Task<> wait() {
+    std::array<std::byte, sizeof(std::uint64_t)> count;
+    if (co_await weft::io::read(fd_, count)) stop_.request_stop();
+  }
+
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  static inline volatile std::sig_atomic_t number = -1;  // of fd_, for the handler
+
+  weft::io::Fd fd_;
+  std::stop_source stop_;
+};
