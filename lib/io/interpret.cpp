@@ -142,8 +142,13 @@ std::int32_t try_splice(Operation& op) noexcept {
     constexpr auto kNone = ~std::uint64_t{0};
     auto from_offset = static_cast<loff_t>(sqe.splice_off_in);
     auto to_offset = static_cast<loff_t>(sqe.off);
+    // The flag is for pipes: into a socket with too little room splice would block all the same.
+    const bool blocked = set_nonblocking(sqe.fd);
     moved = ::splice(from, sqe.splice_off_in == kNone ? nullptr : &from_offset, sqe.fd,
                      sqe.off == kNone ? nullptr : &to_offset, sqe.len, flags);
+    const int error = errno;
+    if (blocked) set_blocking(sqe.fd);
+    errno = error;
   }
   const std::int32_t result = result_of_call(moved);
   if (result != -EAGAIN) return result;
