@@ -30,7 +30,7 @@ std::uint64_t least(const Operation& op) noexcept {
     }
     case IORING_OP_SEND:
     case IORING_OP_SEND_ZC:
-    case IORING_OP_RECV: return (sqe.msg_flags & MSG_WAITALL) != 0 ? sqe.len : 0;
+    case IORING_OP_RECV: return (sqe.msg_flags & MSG_WAITALL) != 0 ? sqe.len + op.done_bytes : 0;
     default: return 0;
   }
 }

@@ -143,9 +143,9 @@ void Hub::post(InboxNode& node, std::uint32_t bits) noexcept {
 }
 
 void Hub::post_new(Operation& op) noexcept {
-  if (pool_ == nullptr) posters_.enter();
+  // Once it is pushed it may end, and with it the pool, if it is another one than the caller's.
+  const weft::detail::Visits::Visit visit(pool_ == nullptr ? posters_ : pool_->visits);
   wake(push(op));
-  if (pool_ == nullptr) posters_.leave();
 }
 
 void Hub::post_if_active(std::uint32_t bits) noexcept {
@@ -188,6 +188,7 @@ void Hub::read_mail() noexcept {
     if ((news & InboxNode::kStreamDropped) != 0) {
       static_cast<StreamState&>(op).dropped();
     } else if ((news & InboxNode::kFinished) != 0) {
+      if ((news & InboxNode::kStop) != 0 && op.reason == Reason::kNone) op.reason = Reason::kStopped;
       completed(op, op.result);
     } else if ((news & InboxNode::kStart) != 0) {
       if ((news & InboxNode::kStop) != 0) op.reason = Reason::kStopped;
@@ -219,13 +220,15 @@ void Hub::start(Operation& op) noexcept {
   if (operations_ != nullptr) operations_->previous = &op;
   operations_ = &op;
   if (any_drops()) [[unlikely]] look_for_dropped_ = true;
-  if (!usable) return completed(op, no_driver_);
+  // A close that did not begin is left to its Fd's destructor.
+  if (!usable) return completed(op, closes(op) ? -ECANCELED : no_driver_);
   begin(op);
 }
 
 void Hub::begin(Operation& op) noexcept {
   op.generation = ++generation_;
   op.linked = false;
+  if (op.kind == Kind::kWait) op.stream->join(*this);
   if (closed_ && op.kind != Kind::kWait) op.reason = Reason::kStopped;  // a stream says so, then ends
   if (op.reason != Reason::kNone) return completed(op, -ECANCELED);
   if (op.time != kNever) {

@@ -94,7 +94,7 @@ class Hub {
     driver_->submit(timers_.empty() ? kNever : timers_.first().deadline);
   }
   bool idle() const noexcept {
-    return operations_ == nullptr && streams_ == nullptr && !has_mail();
+    return operations_ == nullptr && streams_ == nullptr && mail_ == nullptr && !has_mail();
   }
 
   // For the parts of a chain

@@ -62,6 +62,7 @@ void Hub::leave_streams() noexcept {
     driver_->wait(kNever);  // for their last completions
   }
   while (shelves_ != nullptr) shelves_->disconnect(*this);
+  deliver();  // to tasks of other pools that waited
 }
 
 bool Hub::drop_is_posted(StreamState& stream) noexcept {

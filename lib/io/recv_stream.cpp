@@ -4,7 +4,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "io/shelf.hpp"
 #include "io/stream.hpp"
@@ -91,7 +93,8 @@ class RecvStream final : public StreamState {
     const std::uint32_t which = with >> IORING_CQE_BUFFER_SHIFT;
     if (has_buffer && shelf_->kernel_chooses()) shelf_->chosen(which);
     if (result > 0) {
-      push(result, with);
+      // Of a datagram that was cut off the kernel may tell the whole length.
+      push(std::min(result, static_cast<std::int32_t>(shelves_.bytes)), with);
       return;
     }
     if (has_buffer) shelf_->give_back(which);
@@ -107,6 +110,10 @@ class RecvStream final : public StreamState {
       case ENOBUFS: return;  // no buffer: prepare() waits for one
       default: finish(result);
     }
+  }
+
+  void withdrawn() noexcept override {
+    if (buffer_ >= 0) shelf_->give_back(static_cast<std::uint32_t>(std::exchange(buffer_, -1)));
   }
 
   void discard(std::int32_t, std::uint32_t item_flags) noexcept override {

@@ -21,7 +21,7 @@ Hub& StreamState::home(Hub& preferred) noexcept {
 }
 
 bool StreamState::take_ready(NextBase& waiter) noexcept {
-  if (hubless_.load(acquire)) {  // pairs with leave_hub: what is left is the owner's
+  if (hubless_.load(acquire) != 0) {  // pairs with leave_hub: what is left is the owner's
     give(waiter);
     return true;
   }
@@ -33,20 +33,19 @@ bool StreamState::take_ready(NextBase& waiter) noexcept {
 }
 
 void StreamState::cancel() noexcept {
-  Hub* const home = home_.load(relaxed);  // relaxed: as above, or nobody has awaited it
-  if (home == nullptr) {
-    reason = Reason::kStopped;  // join() looks
-  } else {
-    wire_.post(*this, InboxNode::kStop);
-  }
+  // Relaxed: if the wire is not connected yet, join() comes after our post, and sees it.
+  cancelled_.store(true, relaxed);
+  wire_.post(*this, InboxNode::kStop);
 }
 
 void StreamState::drop() noexcept {
   Hub* const home = home_.load(relaxed);  // relaxed: as above
   const bool here = home != nullptr && home == current_hub && joined_;
-  if (here && !hubless_.load(acquire)) {  // acquire: as above. At once: the descriptor may be closed next
+  if (here && hubless_.load(acquire) == 0) {  // acquire: as above. At once: the descriptor may be closed next
     dropped();
   } else if (!wire_.post(*this, InboxNode::kStreamDropped)) {
+    // Acquire: pairs with leave_hub, whose last touch we await.
+    while (wire_.was_connected() && hubless_.load(acquire) == 0) weft::detail::futex_wait(hubless_, 0);
     discard_all();
     delete this;
   }
@@ -116,7 +115,7 @@ void StreamState::discard_all() noexcept {
 // ---- its hub's thread ----------------------------------------------------------------------
 
 void StreamState::join(Hub& to) noexcept {
-  joined_ = true;
+  if (std::exchange(joined_, true)) return;
   hub = &to;
   wire_.connect(to);
   to.add(*this);
@@ -126,7 +125,7 @@ void StreamState::join(Hub& to) noexcept {
     to.set_deadline(*this, limit_);
   }
   if (const std::int32_t error = begin(to); error != 0) finish(error);
-  if (to.closed()) reason = Reason::kStopped;
+  if (to.closed() || cancelled_.load(relaxed)) reason = Reason::kStopped;  // relaxed: see cancel()
   if (reason != Reason::kNone) return stop();
   // It may be called at once, and then posts.
   if (token.stop_possible()) on_stop.emplace(std::move(token), StopCallback{this});
@@ -134,7 +133,6 @@ void StreamState::join(Hub& to) noexcept {
 
 void StreamState::wait(NextBase& waiter) noexcept {
   waiting_.append(waiter);
-  if (!joined_) join(*waiter.hub);
   serve();
 }
 
@@ -165,7 +163,10 @@ void StreamState::run() noexcept {
 
 void StreamState::interrupt() noexcept {
   if (!running_ || std::exchange(cancelling_, true)) return;
-  if (hub->interrupt(*this)) running_ = cancelling_ = false;
+  if (hub->interrupt(*this)) {
+    running_ = cancelling_ = false;
+    withdrawn();
+  }
 }
 
 void StreamState::completed(bool more) noexcept {
@@ -211,6 +212,7 @@ void StreamState::resume() noexcept {
 void StreamState::dropped() noexcept {
   ownerless_ = true;
   discard_all();
+  serve();  // those who wait all the same: it has ended
   if (reason == Reason::kNone) reason = Reason::kStopped;
   stop();
   if (!running_) remove_and_delete();
@@ -229,13 +231,18 @@ bool StreamState::leave_hub() noexcept {
   if (running_) return false;
   Hub& from = *hub;
   end();
-  from.remove(*this);
-  hubless_.store(true, release);  // pairs with take_ready
   wire_.cut();
-  // From here on it is the owner's, unless he has dropped it before, which the inbox says.
-  if (from.drop_is_posted(*this)) {
+  // Whoever has posted is done with that, so the inbox says whether the owner has dropped it.
+  const bool is_dropped = from.drop_is_posted(*this);
+  from.remove(*this);
+  if (is_dropped) {
     discard_all();
     delete this;
+  } else {
+    // From here on it is the owner's, who may be waiting for that to delete it. The wake-up needs the
+    // word's address only. Release: pairs with take_ready and drop.
+    hubless_.store(1, release);
+    weft::detail::futex_wake(hubless_, 1);
   }
   return true;
 }

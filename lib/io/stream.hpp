@@ -37,6 +37,8 @@ class StreamState : public Operation {
 
   // ---- its hub's thread
 
+  /// Before all else, also if the first `next()` is refused. Nothing, from the second time on.
+  void join(Hub& to) noexcept;
   void wait(NextBase& waiter) noexcept;
   void stop_waiting(NextBase& waiter) noexcept { waiting_.remove(waiter); }
   /// A completion has come: `result` and `completion_flags`. \param more there are others to come
@@ -64,6 +66,8 @@ class StreamState : public Operation {
   virtual void stop_missing() noexcept {}
   /// Takes a completion that is not a cancellation asked for.
   virtual void take() noexcept = 0;
+  /// What was to be started is not.
+  virtual void withdrawn() noexcept {}
   /// Nobody wants it any more.
   virtual void discard(std::int32_t item, std::uint32_t item_flags) noexcept = 0;
   virtual Shelf* shelf() noexcept { return nullptr; }
@@ -87,7 +91,6 @@ class StreamState : public Operation {
     std::int32_t result;
     std::uint32_t flags;
   };
-  void join(Hub& to) noexcept;
   void give(NextBase& waiter) noexcept;
   void serve() noexcept;
   void run() noexcept;
@@ -109,7 +112,8 @@ class StreamState : public Operation {
   bool ownerless_ = false;
 
   Atomic<Hub*> home_{nullptr};
-  Atomic<bool> hubless_{false};
+  Atomic<bool> cancelled_{false};
+  Atomic<std::uint32_t> hubless_{0};  // 1: its hub is gone, and it is the owner's
   Wire wire_;
 };
 

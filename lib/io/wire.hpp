@@ -19,18 +19,24 @@ class Wire {
   /// Precondition: cut, as it is at first.
   void connect(Hub& hub) noexcept {
     hub_ = &hub;
-    word_.fetch_sub(kCut, release);  // pairs with post(), for the pointer
+    // Release: pairs with post(), for the pointer. Acquire: what whoever posted too early has written
+    // before is seen from here on.
+    word_.fetch_sub(kCut, acq_rel);
   }
 
   /// Any thread. \return false: the hub is gone, and nothing has happened
   bool post(InboxNode& node, std::uint32_t bits) noexcept {
-    // Acquire: pairs with connect, and with cut: what the hub's thread wrote before is ours.
-    const bool connected = word_.fetch_add(1, acquire) < kCut;
+    // Acquire: pairs with connect, and with cut: what the hub's thread wrote before is ours. Release:
+    // pairs with a connect that comes later.
+    const bool connected = word_.fetch_add(1, acq_rel) < kCut;
     if (connected) hub_->post(node, bits);
     // Release: pairs with cut. The wake-up needs the word's address only.
     if (word_.fetch_sub(1, release) == kCut + 1) weft::detail::futex_wake(word_, 1);
     return connected;
   }
+
+  /// After a post that came too late: was there ever a hub?
+  bool was_connected() const noexcept { return hub_ != nullptr; }
 
   void cut() noexcept {
     // Release: hands over to who posts too late. Acquire, both: pairs with post(), whose node is in

@@ -187,6 +187,24 @@ WEFT_IO_TEST_EACH_WORKERS(waiting_has_an_end_of_its_own) {
   });
 }
 
+// The first wait is refused before the stream has begun; then it is cancelled, and ends.
+WEFT_IO_TEST_EACH_WORKERS(cancelled_before_it_begins) {
+  const Listener listener = listen();
+  Threadpool pool(workers);
+  pool.run([&]() -> Task<> {
+    std::stop_source stop;
+    stop.request_stop();
+    auto connections = io::accept_many(listener.fd);
+    const auto refused = co_await connections.next().stop_on(stop.get_token());
+    BOOST_TEST((refused->error() == std::errc::operation_canceled));
+    connections.cancel();
+    while (const auto item = co_await connections.next()) BOOST_TEST(!item->has_value());
+    auto others = io::accept_many(listener.fd);
+    others.cancel();
+    while (const auto item = co_await others.next()) BOOST_TEST(!item->has_value());
+  });
+}
+
 BOOST_AUTO_TEST_CASE(not_a_listener) {
   Threadpool pool(2);
   pool.run([&]() -> Task<> {
@@ -448,6 +466,21 @@ BOOST_AUTO_TEST_CASE(datagrams) {
       put(left, message);
       BOOST_TEST(text_of((co_await stream.next())->value()) == message);
     }
+  });
+}
+
+// The kernel tells the whole length of a datagram that was cut off; the rest of it is not in the buffer.
+BOOST_AUTO_TEST_CASE(datagram_that_is_cut_off) {
+  Threadpool pool(2);
+  pool.run([&]() -> Task<> {
+    io::BufferPool buffers(4, 100);
+    int ends[2] = {-1, -1};
+    BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) == 0);
+    const io::Fd left(ends[0]);
+    const io::Fd right(ends[1]);
+    auto stream = io::recv_many(right, buffers, MSG_TRUNC);
+    put(left, std::string(300, 'x'));
+    BOOST_TEST(text_of((co_await stream.next())->value()) == std::string(100, 'x'));
   });
 }
 
