@@ -22,7 +22,7 @@ Doorbell::~Doorbell() {
 int Doorbell::descriptor() {
   int event = event_.load(acquire);  // acquire: pairs with the exchange below
   if (event >= 0) return event;
-  // Readable at once: what happened before it was there, nobody has told.
+  // Readable at once, as `rung_` says.
   const int made = ::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
   if (made < 0) throw std::system_error(errno, std::system_category(), "weft: eventfd");
   // Seq_cst: see ring().

@@ -103,7 +103,8 @@ class Threadpool {
   /// For a program with a loop of its own: works on this thread as a thread does that waits in run(), but
   /// only as long as something is ready, and not past the deadline. If nothing is, it waits for
   /// that until the deadline. A task that has begun runs until it suspends or ends, deadline or not.
-  /// \return true if it ran something, or a task has ended elsewhere
+  /// \return true if it ran something, or a task has ended elsewhere since the last call; and at the first
+  /// call of run_once() for this pool, before which one may have
   /// \throws std::logic_error from a task
   template <class Clock, class Duration>
   bool run_once(std::chrono::time_point<Clock, Duration> deadline) {

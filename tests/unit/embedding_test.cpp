@@ -21,6 +21,7 @@ using namespace std::chrono_literals;
 using weft::Flowvar;
 using weft::Task;
 using weft::Threadpool;
+using weft::test::fib;
 
 namespace {
 
@@ -38,14 +39,6 @@ T loop_until_ready(Threadpool& pool, Flowvar<T> flowvar) {
     pool.run_once();
   }
   return pool.sync(std::move(flowvar));
-}
-
-Task<int> fib(int n) {
-  if (n < 2) co_return n;
-  Flowvar<int> x = weft::spawn(fib(n - 1));
-  const int y = co_await fib(n - 2);
-  const int left = co_await std::move(x);
-  co_return left + y;
 }
 
 BOOST_AUTO_TEST_SUITE(embedding)
@@ -76,6 +69,16 @@ WEFT_TEST_EACH_WORKERS(detached_tasks_ring) {
     wait_readable(pool.wait_fd());
     pool.run_once(1h);
   }
+}
+
+// Nobody rings for a task that ended before there was a descriptor, and no other one comes.
+WEFT_TEST_EACH_WORKERS(ended_before_it_was_asked_for) {
+  Threadpool pool({.num_threads = workers, .caller_participates = false});
+  pool.spawn_detached([] {});
+  pool.sync_all();
+  wait_readable(pool.wait_fd());
+  BOOST_TEST(pool.run_once(24h));
+  BOOST_TEST(!pool.run_once());
 }
 
 // The calling thread does work: the other worker is busy until it has.

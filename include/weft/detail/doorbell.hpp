@@ -32,7 +32,7 @@ class Doorbell {
     if (event_.load(seq_cst) >= 0) [[unlikely]] write();
   }
 
-  /// Once there is a descriptor. \return true if it was rung since the last answer
+  /// Once there is a descriptor. \return true if it was rung since the last answer, or at the first one
   bool answer() noexcept;
 
   /// The same. Waits until it is rung.
@@ -42,7 +42,8 @@ class Doorbell {
   void write() noexcept;
 
   Atomic<int> event_{-1};
-  Atomic<bool> rung_{false};
+  // Rung at first, as the descriptor is readable at first: nobody has told what happened before.
+  Atomic<bool> rung_{true};
 };
 
 }  // namespace weft::detail
