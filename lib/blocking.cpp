@@ -162,16 +162,20 @@ void PoolState::wait_outside(bool (*done)(const void*), const void* argument) {
   while (!done(argument) && !work_as_caller(try_enter_caller(), done, argument)) parker.park();
 }
 
+bool Worker::caller_gives_way() noexcept {
+  Claim* const claim = claim_to_grant();
+  if (claim == nullptr) return false;
+  stop_on_this_thread();
+  current_worker = nullptr;
+  claim->grant(this);
+  return true;
+}
+
 Worker* Worker::run_as_caller_until(bool (*done)(const void*), const void* argument) {
   Parker& parker = parker_of_this_thread();
   for (std::uint32_t turn = 1; !done(argument); ++turn) {
     look_at_io();
-    if (Claim* const claim = claim_to_grant()) {
-      stop_on_this_thread();
-      current_worker = nullptr;
-      claim->grant(this);
-      return nullptr;
-    }
+    if (caller_gives_way()) return nullptr;
     if (TaskNode* node = next_in_line(turn)) {
       if (Worker* const w = run(node); w != this) return w;
       continue;

@@ -11,12 +11,7 @@ namespace weft::detail {
 Worker* Worker::run_ready(std::chrono::steady_clock::time_point deadline, bool& ran) {
   for (std::uint32_t turn = 1;; ++turn) {
     look_at_io();
-    if (Claim* const claim = claim_to_grant()) {
-      stop_on_this_thread();
-      current_worker = nullptr;
-      claim->grant(this);
-      return nullptr;
-    }
+    if (caller_gives_way()) return nullptr;
     TaskNode* node = next_in_line(turn);
     if (node == nullptr) {
       leave_scope();

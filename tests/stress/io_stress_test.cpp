@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "../support/fib.hpp"
 #include "../support/handshake.hpp"
 #include "../support/io.hpp"
 #include "../support/workers.hpp"
@@ -20,20 +21,13 @@ using weft::Task;
 using weft::Threadpool;
 using weft::test::bytes;
 using weft::test::Ends;
+using weft::test::fib;
 using weft::test::Random;
 namespace io = weft::io;
 
 namespace {
 
 int rounds(int normal) { return weft::test::kSanitized ? normal / 10 : normal; }
-
-Task<int> fib(int n) {
-  if (n < 2) co_return n;
-  Flowvar<int> x = weft::spawn(fib(n - 1));
-  const int y = co_await fib(n - 2);
-  const int left = co_await std::move(x);
-  co_return left + y;
-}
 
 BOOST_AUTO_TEST_SUITE(io_stress)
 

@@ -48,9 +48,9 @@ inline Ends make_pipe(int flags = 0) {
   return {io::Fd(ends[0]), io::Fd(ends[1])};
 }
 
-inline Ends make_socket_pair(int flags = 0) {
+inline Ends make_socket_pair(int flags = 0, int type = SOCK_STREAM) {
   int ends[2] = {-1, -1};
-  require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0, ends) == 0, "socketpair");
+  require(::socketpair(AF_UNIX, type | SOCK_CLOEXEC | flags, 0, ends) == 0, "socketpair");
   return {io::Fd(ends[0]), io::Fd(ends[1])};
 }
 

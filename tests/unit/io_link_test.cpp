@@ -82,8 +82,13 @@ WEFT_IO_TEST_EACH_WORKERS(stops_at_a_short_read) {
     BOOST_TEST(sent.value() == 3u);
     BOOST_TEST(received.value() == 3u);
     BOOST_TEST(!yes.error());
-    // Or not, as asked.
+    // Or not, as asked: with more than half, or nothing.
+    BOOST_TEST((co_await io::send(sockets.first, bytes("abcde"))).value() == 5u);
     sockets.first = io::Fd();
+    const auto [part, nor] =
+        co_await io::link(io::recv(sockets.second, in, MSG_WAITALL), io::nop());
+    BOOST_TEST(part.value() == 5u);
+    BOOST_TEST(cancelled(nor.error()));
     const auto [nothing, neither] =
         co_await io::link(io::recv(sockets.second, in, MSG_WAITALL), io::nop());
     BOOST_TEST(nothing.value() == 0u);

@@ -457,13 +457,10 @@ BOOST_AUTO_TEST_CASE(datagrams) {
   Threadpool pool(2);
   pool.run([&]() -> Task<> {
     io::BufferPool buffers(4, 100);
-    int ends[2] = {-1, -1};
-    BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) == 0);
-    const io::Fd left(ends[0]);
-    const io::Fd right(ends[1]);
-    auto stream = io::recv_many(right, buffers);
+    const Ends sockets = weft::test::make_socket_pair(0, SOCK_DGRAM);
+    auto stream = io::recv_many(sockets.second, buffers);
     for (const std::string_view message : {"one", "", "three"}) {
-      put(left, message);
+      put(sockets.first, message);
       BOOST_TEST(text_of((co_await stream.next())->value()) == message);
     }
   });
@@ -474,12 +471,9 @@ BOOST_AUTO_TEST_CASE(datagram_that_is_cut_off) {
   Threadpool pool(2);
   pool.run([&]() -> Task<> {
     io::BufferPool buffers(4, 100);
-    int ends[2] = {-1, -1};
-    BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) == 0);
-    const io::Fd left(ends[0]);
-    const io::Fd right(ends[1]);
-    auto stream = io::recv_many(right, buffers, MSG_TRUNC);
-    put(left, std::string(300, 'x'));
+    const Ends sockets = weft::test::make_socket_pair(0, SOCK_DGRAM);
+    auto stream = io::recv_many(sockets.second, buffers, MSG_TRUNC);
+    put(sockets.first, std::string(300, 'x'));
     BOOST_TEST(text_of((co_await stream.next())->value()) == std::string(100, 'x'));
   });
 }

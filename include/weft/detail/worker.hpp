@@ -184,6 +184,8 @@ struct alignas(kCacheLine) Worker {
   bool out_of_service() const noexcept;
   bool not_needed() const noexcept;
   Claim* claim_to_grant() noexcept;
+  /// For the outside thread that acts as this worker. \return true: a claim has the worker now
+  bool caller_gives_way() noexcept;
   bool has_mail() const noexcept;
   /// Between two tasks: one predictable branch for a worker that has no I/O.
   void look_at_io() noexcept {
