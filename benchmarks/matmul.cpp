@@ -19,10 +19,11 @@ weft::Task<> matmul(const int* a, const int* b, int* c, int n, int stride) {
   }
   const int k = n / 2;
   const int down = k * stride;
-  // Two rounds, so that no quarter of c is written twice at a time.
-  for (int round = 0; round < 2; ++round) {
-    const int* left = a + round * k;
-    const int* right = b + round * down;
+  // Two rounds, so that no quarter of c is written twice at a time: the left half of a times the
+  // upper half of b, then the others.
+  for (const bool second : {false, true}) {
+    const int* left = second ? a + k : a;
+    const int* right = second ? b + down : b;
     std::array<weft::Flowvar<>, 3> children{
         weft::spawn(matmul(left, right, c, k, stride)),
         weft::spawn(matmul(left, right + k, c + k, k, stride)),
