@@ -3,7 +3,7 @@
 // with up to n children that are awaited one after the other.
 #include <weft/weft.hpp>
 
-#include <array>
+#include <boost/container/static_vector.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <iostream>
@@ -18,15 +18,13 @@ template <std::size_t N>
 weft::Task<int> nqueens(int column, bench::Board<N> board) {
   if (column == static_cast<int>(N)) co_return 1;
 
-  std::array<weft::Flowvar<int>, N> children;
-  std::size_t count = 0;
-  for (int row = 0; row < static_cast<int>(N); ++row) {
-    if (!bench::queen_fits(board, column, row)) continue;
+  boost::container::static_vector<weft::Flowvar<int>, N> children;
+  for (const int row : bench::free_rows(board, column)) {
     board[static_cast<std::size_t>(column)] = static_cast<char>(row);
-    children[count++] = weft::spawn(nqueens<N>(column + 1, board));
+    children.push_back(weft::spawn(nqueens<N>(column + 1, board)));
   }
   int solutions = 0;
-  for (std::size_t i = 0; i < count; ++i) solutions += co_await std::move(children[i]);
+  for (auto& child : children) solutions += co_await std::move(child);
   co_return solutions;
 }
 

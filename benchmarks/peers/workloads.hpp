@@ -60,8 +60,7 @@ struct Workloads {
     std::array<int, N> results{};
     std::size_t count = 0;
     Group group;
-    for (int row = 0; row < static_cast<int>(N); ++row) {
-      if (!queen_fits(board, column, row)) continue;
+    for (const int row : free_rows(board, column)) {
       board[static_cast<std::size_t>(column)] = static_cast<char>(row);
       int* result = &results[count++];
       group.spawn([result, column, board] { *result = nqueens<N>(column + 1, board); });

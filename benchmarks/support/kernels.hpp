@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <ranges>
 #include <vector>
 
 namespace bench {
@@ -42,15 +43,20 @@ inline constexpr int kMaxQueens = 16;
 template <std::size_t N>
 using Board = std::array<char, N>;
 
-/// May the queen of column `column` stand in row `row`, given the ones before?
+/// The rows in which the queen of column `column` may stand, given the ones before.
 template <std::size_t N>
-bool queen_fits(const Board<N>& board, int column, int row) {
-  for (int x = 0; x < column; ++x) {
-    const int other = board[static_cast<std::size_t>(x)];
-    const int distance = column - x;
-    if (row == other || row == other - distance || row == other + distance) return false;
-  }
-  return true;
+auto free_rows(const Board<N>& board, int column) {
+  return std::views::iota(0, static_cast<int>(N)) | std::views::filter([&board, column](int row) {
+           const char queen = static_cast<char>(row);
+           for (int x = 0; x < column; ++x) {
+             const char other = board[static_cast<std::size_t>(x)];
+             const int distance = column - x;
+             if (queen == other || queen == other - distance || queen == other + distance) {
+               return false;
+             }
+           }
+           return true;
+         });
 }
 
 struct QueensCount {
