@@ -45,9 +45,10 @@ void pin_this_thread(int cpu) noexcept {
 }  // namespace
 
 PoolState::PoolState(Threadpool& owner, int num_threads, bool caller_participates,
-                     bool pin_threads)
+                     bool pin_threads, bool io_thread)
     : self(owner),
       has_caller(caller_participates && num_threads > 1),
+      has_io_thread(io_thread),
       helpers(std::make_unique<io::detail::Helpers>()) {
   asymmetric_fences();  // registers, before any worker asks
   const auto n = static_cast<std::uint32_t>(num_threads);
@@ -79,6 +80,7 @@ PoolThread::PoolThread(std::unique_ptr<io::detail::Hub> own_hub) noexcept
 PoolThread::~PoolThread() = default;
 
 void PoolState::start_threads(bool pin_threads) {
+  if (has_io_thread) start_thread(nullptr);  // first, so that all operations go there
   const std::vector<int> cpus = pin_threads ? allowed_cpus() : std::vector<int>{};
   for (std::size_t i = has_caller ? 1 : 0; i < workers.size(); ++i) {
     if (pin_threads) workers[i]->cpu = cpus[i % cpus.size()];
@@ -89,6 +91,10 @@ void PoolState::start_threads(bool pin_threads) {
 void PoolState::start_thread(Worker* worker) {
   auto made = std::make_unique<PoolThread>(std::make_unique<io::detail::Hub>(*this));
   made->worker = worker;
+  if (worker == nullptr) {
+    made->state.store(PoolThread::kDoesIo, relaxed);  // relaxed, both: no thread of ours runs yet
+    first_hub.store(made->hub.get(), relaxed);
+  }
   made->thread = std::thread([this, me = made.get()] { thread_main(*me); });
   PoolThread* const thread = made.release();
   PoolThread* head = threads_.load(relaxed);  // relaxed: a guess for the exchange
@@ -100,6 +106,8 @@ void PoolState::start_thread(Worker* worker) {
 void PoolState::thread_main(PoolThread& me) {
   io::detail::Hub& hub = *me.hub;
   hub.bind_to_this_thread();
+  // As outside threads do, the others hand their operations over.
+  if (has_io_thread && &hub != &io_home()) io::detail::current_hub = nullptr;
   for (;;) {
     const std::uint32_t state = me.state.load(acquire);  // acquire: pairs with serve and stop_threads
     if (state == PoolThread::kStops) break;
@@ -160,8 +168,8 @@ void PoolState::stop_threads() noexcept {
   helpers->stop();  // they post to hubs
   PoolThread* const threads = threads_.exchange(nullptr, acquire);  // pairs with start_thread
   for (PoolThread* t = threads; t != nullptr; t = t->next_made) {
-    // Acq_rel: of a thread at rest we see its parker.
-    if (t->state.exchange(PoolThread::kStops, acq_rel) == PoolThread::kRests) {
+    // Acq_rel: of a thread at rest we see its parker. One that serves was woken above.
+    if (t->state.exchange(PoolThread::kStops, acq_rel) != PoolThread::kServes) {
       if (Parker* const parker = t->hub->parker()) parker->unpark();
     }
     t->thread.join();
@@ -337,7 +345,7 @@ Threadpool::Threadpool(int num_threads) : Threadpool(Options{.num_threads = num_
 Threadpool::Threadpool(Options options)
     : state_(std::make_unique<detail::PoolState>(
           *this, detail::checked_num_threads(options.num_threads), options.caller_participates,
-          options.pin_threads)) {}
+          options.pin_threads, options.io_thread)) {}
 
 Threadpool::~Threadpool() {
   state_->close_io();

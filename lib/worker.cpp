@@ -354,18 +354,20 @@ void Worker::relax() noexcept {
 
 TaskNode* Worker::next_in_line(std::uint32_t turn) noexcept {
   if (TaskNode* node = std::exchange(next, nullptr)) return node;
-  // Every now and then, so that a queue which never gets empty does not keep outsiders waiting.
-  if (turn % kInjectedEvery == 0) {
-    if (has_mail()) [[unlikely]] hub->turn();
+  const std::uint32_t phase = turn % kInjectedEvery;
+  // Frames that I/O makes ready, time and again, should not keep the oldest task waiting.
+  if (phase == kInjectedEvery / 2 && (io != nullptr || pool.has_io_thread)) {
+    queue.share();
+    TaskNode* oldest = nullptr;
+    if (queue.steal_public(oldest) == Taskqueue<TaskNode>::Steal::kGot) return oldest;
+  }
+  // Nor should a queue that never gets empty keep outsiders waiting. The pool's I/O thread is one, but
+  // what it made ready comes first.
+  if (phase == 0 && has_mail()) [[unlikely]] hub->turn();
+  if (phase == 0 || pool.has_io_thread) {
     if (TaskNode* node = take_injected()) {
       notify_if_idle();  // the rest is in our queue now
       return node;
-    }
-    // Nor should frames that I/O makes ready, time and again, keep the oldest task waiting.
-    if (io != nullptr) {
-      queue.share();
-      TaskNode* oldest = nullptr;
-      if (queue.steal_public(oldest) == Taskqueue<TaskNode>::Steal::kGot) return oldest;
     }
   }
   return queue.pop();

@@ -26,6 +26,10 @@ class Threadpool {
     int num_threads = 0;              ///< workers; 0: available_parallelism()
     bool caller_participates = true;  ///< a thread that waits works, as one of num_threads
     bool pin_threads = false;         ///< each worker stays on one CPU of the affinity mask
+    /// One more thread does nothing but I/O, and any worker may go on with what has ended. For tasks
+    /// that compute for milliseconds: else a completion waits for the task that its worker runs. It
+    /// costs two changes of threads for each operation.
+    bool io_thread = false;
   };
 
   /// \throws std::invalid_argument if num_threads is negative or more than 32,767

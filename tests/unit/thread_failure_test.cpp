@@ -36,14 +36,19 @@ extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attribute
 BOOST_AUTO_TEST_CASE(failure_at_each_thread) {
   ::unsetenv("WEFT_WATCHDOG");  // its thread would count
   const auto before = weft::test::thread_count();
-  for (int possible = 0; possible < 8; ++possible) {
-    starts_left.store(possible);
-    BOOST_CHECK_THROW(weft::Threadpool({.num_threads = 8, .caller_participates = false}), std::system_error);
-    BOOST_TEST(weft::test::thread_count() == before);  // those that had started are joined
+  for (const bool io_thread : {false, true}) {
+    const weft::Threadpool::Options options{
+        .num_threads = 8, .caller_participates = false, .io_thread = io_thread};
+    const int threads = 8 + (io_thread ? 1 : 0);
+    for (int possible = 0; possible < threads; ++possible) {
+      starts_left.store(possible);
+      BOOST_CHECK_THROW(weft::Threadpool{options}, std::system_error);
+      BOOST_TEST(weft::test::thread_count() == before);  // those that had started are joined
+    }
+    starts_left.store(threads);
+    weft::Threadpool pool(options);
+    BOOST_TEST(pool.run([] { return 1; }) == 1);
   }
-  starts_left.store(8);
-  weft::Threadpool pool({.num_threads = 8, .caller_participates = false});
-  BOOST_TEST(pool.run([] { return 1; }) == 1);
 }
 
 // The first task blocks and is relieved by the last thread that is to be had. The second one, which

@@ -34,7 +34,8 @@ namespace weft::detail {
 class Watchdog;
 
 struct PoolState {
-  PoolState(Threadpool& owner, int num_threads, bool caller_participates, bool pin_threads);
+  PoolState(Threadpool& owner, int num_threads, bool caller_participates, bool pin_threads,
+            bool io_thread);
   ~PoolState();
 
   /// Counts and queues a task of an outside thread. \throws std::logic_error after shutdown
@@ -91,13 +92,14 @@ struct PoolState {
 
   Threadpool& self;
   const bool has_caller;  ///< worker 0 is whichever outside thread waits
+  const bool has_io_thread;
   std::vector<std::unique_ptr<Worker>> workers;
   EventCount idle{!asymmetric_fences()};
   InjectionQueue injected;
   Scope* root = nullptr;
 
   Atomic<bool> io_closing{false};
-  Atomic<io::detail::Hub*> first_hub{nullptr};  ///< the first that became active
+  Atomic<io::detail::Hub*> first_hub{nullptr};  ///< the I/O thread's; else the first that became active
   const std::unique_ptr<io::detail::Helpers> helpers;
 
   Visits visits;
@@ -115,7 +117,7 @@ struct PoolState {
   static constexpr int kMostScopesAtRest = 16;  // at a worker
   static constexpr int kMostLooks = 64;
   void start_threads(bool pin_threads);
-  void start_thread(Worker* worker);
+  void start_thread(Worker* worker);  ///< nullptr: the I/O thread
   void thread_main(PoolThread& me);
   void stop_threads() noexcept;
   void free_scopes() noexcept;

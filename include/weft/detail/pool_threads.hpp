@@ -91,6 +91,7 @@ struct PoolThread {
   static constexpr std::uint32_t kReserved = 1;  ///< somebody is about to tell it
   static constexpr std::uint32_t kServes = 2;
   static constexpr std::uint32_t kStops = 3;
+  static constexpr std::uint32_t kDoesIo = 4;    ///< from the start, with Options::io_thread
 
   Atomic<std::uint32_t> state{kServes};  ///< whoever changes it unparks the thread
   const std::unique_ptr<io::detail::Hub> hub;
