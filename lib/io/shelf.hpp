@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "io/hub.hpp"
 #include "io/line.hpp"
 #include "io/wire.hpp"
 #include "weft/io/buffers.hpp"
@@ -84,7 +85,7 @@ class Shelf : public InboxNode {
   Atomic<std::uint32_t> returned_{kNone};
   Atomic<bool> wanted_{false};
   Atomic<Hub*> hub_{nullptr};
-  Wire wire_;
+  Wire<Hub> wire_;
 
   // The hub's thread's:
   std::uint32_t free_ = kNone;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "io/hub.hpp"
 #include "io/line.hpp"
 #include "io/wire.hpp"
 #include "weft/io/streams.hpp"
@@ -114,7 +115,7 @@ class StreamState : public Operation {
   Atomic<Hub*> home_{nullptr};
   Atomic<bool> cancelled_{false};
   Atomic<std::uint32_t> hubless_{0};  // 1: its hub is gone, and it is the owner's
-  Wire wire_;
+  Wire<Hub> wire_;
 };
 
 }  // namespace weft::io::detail

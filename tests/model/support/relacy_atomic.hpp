@@ -72,6 +72,9 @@ class Atomic {
   T fetch_sub(T value, rl::memory_order order, Where where = {}) {
     return atomic_(where).fetch_sub(value, order);
   }
+  T fetch_or(T value, rl::memory_order order, Where where = {}) {
+    return atomic_(where).fetch_or(value, order);
+  }
   bool compare_exchange_strong(T& expected, T desired, rl::memory_order success,
                                rl::memory_order failure, Where where = {}) {
     return atomic_(where).compare_exchange_strong(expected, desired, success, failure);
@@ -83,11 +86,36 @@ class Atomic {
 
  private:
   friend void futex_wait(Atomic<std::uint32_t>&, std::uint32_t, Where);
-  friend void futex_wake(Atomic<std::uint32_t>&, int, Where);
-  static constexpr rl::thread_id_t kMostThreads = 8;
 
   rl::atomic<T> atomic_;
-  rl::waitset<kMostThreads> sleepers_;  // the futex on this word
+};
+
+/// The kernel's side of the futexes. It knows words by their addresses only, so a wake-up may come when
+/// the word is gone.
+class Futexes {
+ public:
+  static constexpr rl::thread_id_t kMostThreads = 8;
+  using Sleepers = rl::waitset<kMostThreads>;
+
+  static Sleepers& on(const void* word) {
+    Queue* unused = nullptr;
+    for (Queue& queue : queues_) {
+      if (!queue.sleepers) {
+        unused = &queue;
+      } else if (queue.word == word) {
+        return queue.sleepers;
+      }
+    }
+    unused->word = word;  // there are as many as threads
+    return unused->sleepers;
+  }
+
+ private:
+  struct Queue {
+    const void* word;
+    Sleepers sleepers;
+  };
+  static inline Queue queues_[kMostThreads];
 };
 
 /// Plain data: Relacy reports two accesses that are not ordered, one of them a write.
@@ -118,14 +146,15 @@ inline void futex_wait(Atomic<std::uint32_t>& word, std::uint32_t expected, Wher
   rl::context& context = rl::ctx();
   context.sched();
   if (word.atomic_.debug_value() != expected) return;
-  word.sleepers_.park_current(context, false, true /* spurious wake-ups */, false, where);
+  Futexes::on(&word).park_current(context, false, true /* spurious wake-ups */, false, where);
 }
 
 /// FUTEX_WAKE.
 inline void futex_wake(Atomic<std::uint32_t>& word, int count, Where where = {}) {
   rl::context& context = rl::ctx();
   context.sched();
-  while (count-- > 0 && word.sleepers_.unpark_one(context, where)) {
+  Futexes::Sleepers& sleepers = Futexes::on(&word);
+  while (count-- > 0 && sleepers.unpark_one(context, where)) {
   }
 }
 
