@@ -232,6 +232,8 @@ bool StreamState::leave_hub() noexcept {
   Hub& from = *hub;
   end();
   wire_.cut();
+  // Waits for a callback that runs on another thread: it may be about to push what the owner posted.
+  on_stop.reset();
   // Whoever has posted is done with that, so the inbox says whether the owner has dropped it.
   const bool is_dropped = from.drop_is_posted(*this);
   from.remove(*this);

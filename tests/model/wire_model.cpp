@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// The wire: what was posted is in the inbox when it is cut, or its sender knows better.
+// The wire: what was posted is in the inbox when it is cut, or its sender knows better; and the hub, the
+// stream and its owner part without a touch too late. The steps of the stream are those of
+// StreamState::join, drop, dropped, leave_hub, and Hub::remove.
 #include "model_hub.hpp"
 
 #include "io/wire.hpp"
@@ -117,12 +119,99 @@ struct TwoHubs : rl::test_suite<TwoHubs, 3> {
   }
 };
 
+// std::stop_callback: its end waits for a call that is under way.
+class StopCallback {
+ public:
+  template <class Call>
+  void call(Call callback) {
+    std::uint32_t state = kArmed;
+    if (!state_.compare_exchange_strong(state, kRunning, acq_rel, acquire)) return;
+    callback();
+    state_.store(kOver, release);
+    futex_wake(state_, 1);
+  }
+  void reset() {
+    std::uint32_t state = kArmed;
+    if (state_.compare_exchange_strong(state, kOver, acq_rel, acquire)) return;
+    while (state_.load(acquire) != kOver) futex_wait(state_, kRunning);
+  }
+
+ private:
+  static constexpr std::uint32_t kArmed = 0, kRunning = 1, kOver = 2;
+  Atomic<std::uint32_t> state_{kArmed};
+};
+
+// A stream whose owner drops it, whose stop token speaks up, and whose hub goes: one of them deletes it.
+struct EndOfStream : rl::test_suite<EndOfStream, 3> {
+  static constexpr std::uint32_t kStop = 4, kStreamDropped = 64;
+
+  struct Stream : MailNode {
+    Wire wire;
+    Atomic<std::uint32_t> hubless{0};
+    Plain<int> items{1};
+  };
+  ModelHub* hub = new ModelHub;
+  Stream* stream = new Stream;
+  StopCallback on_stop;  // whose memory is the stop state's
+  Plain<int> deleted{0};
+
+  void before() {
+    stream->wire.connect(*hub);
+  }
+  void discard_all_and_delete() {
+    stream->items = 0;
+    delete stream;
+    deleted = deleted + 1;
+  }
+  void drop() {
+    if (stream->wire.post(*stream, kStreamDropped)) return;
+    while (stream->wire.was_connected() && stream->hubless.load(acquire) == 0) {
+      futex_wait(stream->hubless, 0);
+    }
+    discard_all_and_delete();
+  }
+  void remove() {
+    on_stop.reset();
+    hub->leave_inbox(*stream);
+  }
+  // \return true: it is gone
+  bool turn() {
+    bool gone = false;
+    hub->read_mail([&](MailNode&, std::uint32_t news) {
+      if ((news & kStreamDropped) == 0) return;
+      stream->items = 0;
+      remove();
+      stream->wire.cut();
+      discard_all_and_delete();
+      gone = true;
+    });
+    return gone;
+  }
+  void leave_hub() {
+    stream->wire.cut();
+    on_stop.reset();
+    const bool is_dropped = (hub->take_out(*stream) & kStreamDropped) != 0;
+    remove();
+    if (is_dropped) return discard_all_and_delete();
+    Stream* const owners = stream;
+    owners->hubless.store(1, release);
+    futex_wake(owners->hubless, 1);
+  }
+  void thread(unsigned index) {
+    if (index == 0) return drop();
+    if (index == 1) return on_stop.call([this] { hub->post(*stream, kStop); });
+    if (!turn()) leave_hub();
+    delete hub;
+  }
+  void after() { MODEL_CHECK(deleted == 1); }
+};
+
 }  // namespace
 }  // namespace weft::detail::model
 
 int main() {
   using namespace weft::detail::model;
   const bool good = run<PostAgainstCut>(1'000'000) && run<PostAgainstConnect>(500'000) &&
-                    run<TwoHubs>(500'000);
+                    run<TwoHubs>(500'000) && run<EndOfStream>(1'000'000);
   return good ? 0 : 1;
 }
