@@ -230,15 +230,15 @@ bool StreamState::leave_hub() noexcept {
   stop();
   if (running_) return false;
   Hub& from = *hub;
-  end();
   wire_.cut();
   // Waits for a callback that runs on another thread: it may be about to push what the owner posted.
   on_stop.reset();
   // Whoever has posted is done with that, so the inbox says whether the owner has dropped it.
   const bool is_dropped = from.drop_is_posted(*this);
+  if (is_dropped) discard_all();  // before end(): the shelf may be gone after that
+  end();
   from.remove(*this);
   if (is_dropped) {
-    discard_all();
     delete this;
   } else {
     // From here on it is the owner's, who may be waiting for that to delete it. The wake-up needs the

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // The shelf: each buffer comes back once, with its last user's reads done; a stream that waits for one
-// is told, whichever hub has the shelf. The steps are those of Shelf.
+// is told; and the shelf outlives all who use it, whichever hub has it. The steps are those of Shelf,
+// Hub::read_mail_of, RecvStream::end, StreamState::drop and leave_hub, and ~BufferPool.
 #include "model_hub.hpp"
 
 #include "io/buffer_returns.hpp"
@@ -16,7 +17,7 @@ using weft::io::detail::Tenancy;
 using weft::io::detail::Wire;
 
 constexpr std::uint32_t kNone = BufferRecord::kNone;
-constexpr std::uint32_t kBufferBack = 128;
+constexpr std::uint32_t kBufferBack = 128, kPoolDropped = 256;
 
 struct Shelf : MailNode {
   static constexpr unsigned kBuffers = 2;
@@ -189,11 +190,111 @@ struct NextHub : rl::test_suite<NextHub, 3> {
   }
 };
 
+// A stream with a buffer in it that nobody took, its owner, who drops it and then the pool of buffers, a
+// lease that ended before that, and the hub, which goes.
+struct PoolIsGone : rl::test_suite<PoolIsGone, 3> {
+  static constexpr std::uint32_t kStreamDropped = 64;
+
+  struct Stream : MailNode {
+    Wire<ModelHub> wire;
+    Atomic<std::uint32_t> hubless{0};
+    Plain<bool> has_item{true};
+  };
+  struct Kept : Shelf {  // by `Shelves`
+    Atomic<int> references{2};
+    Plain<int> users{1};
+    Plain<bool> pool_is_gone{false};
+
+    void release_one() {
+      if (references.fetch_sub(1, acq_rel) == 1) delete this;
+    }
+    bool abandoned() const { return pool_is_gone && users == 0; }
+  };
+  ModelHub* hub = new ModelHub;
+  Stream* stream = new Stream;
+  Kept* shelf = new Kept;
+  Atomic<bool> lease_is_over{false};
+  Parker owner;
+  bool stream_of_hub = true, shelf_of_hub = true;
+
+  void before() {
+    stream->wire.connect(*hub);
+    shelf->tenancy.begin(*hub);
+    shelf->connect(*hub);
+    shelf->returned.want();
+  }
+  void discard_all() {
+    if (!stream->has_item) return;
+    stream->has_item = false;
+    shelf->give_back(0);
+  }
+  void disconnect() {
+    shelf_of_hub = false;
+    shelf->disconnect(*hub);
+    shelf->release_one();
+  }
+  void end() {
+    shelf->users = shelf->users - 1;
+    if (shelf->abandoned()) disconnect();
+  }
+  void turn() {
+    hub->read_mail([this](MailNode& node, std::uint32_t news) {
+      if ((news & kPoolDropped) != 0) {
+        shelf->pool_is_gone = true;
+        if (shelf->abandoned()) disconnect();
+      } else if ((news & kStreamDropped) != 0) {
+        discard_all();
+        end();
+        hub->leave_inbox(node);
+        stream->wire.cut();
+        delete stream;
+        stream_of_hub = false;
+      }
+    });
+    if (shelf_of_hub) shelf->look([] {});
+  }
+  void leave_hub() {
+    stream->wire.cut();
+    const bool is_dropped = (hub->take_out(*stream) & kStreamDropped) != 0;
+    if (is_dropped) discard_all();
+    end();
+    if (is_dropped) {
+      delete stream;
+      return;
+    }
+    Stream* const owners = stream;
+    owners->hubless.store(1, release);
+    futex_wake(owners->hubless, 1);
+  }
+  void thread(unsigned index) {
+    if (index == 0) {
+      hub->sleep();  // the lease tells it
+      turn();
+      if (stream_of_hub) leave_hub();
+      if (shelf_of_hub) disconnect();
+      delete hub;
+    } else if (index == 1) {
+      shelf->give_back(1);
+      lease_is_over.store(true, release);
+      owner.unpark();
+    } else {
+      while (!lease_is_over.load(acquire)) owner.park();
+      if (!stream->wire.post(*stream, kStreamDropped)) {
+        while (stream->hubless.load(acquire) == 0) futex_wait(stream->hubless, 0);
+        discard_all();
+        delete stream;
+      }
+      shelf->wire.post(*shelf, kPoolDropped);
+      shelf->release_one();
+    }
+  }
+};
+
 }  // namespace
 }  // namespace weft::detail::model
 
 int main() {
   using namespace weft::detail::model;
-  const bool good = run<OutOfBuffers>(500'000) && run<NextHub>(500'000);
+  const bool good = run<OutOfBuffers>(500'000) && run<NextHub>(500'000) && run<PoolIsGone>(500'000);
   return good ? 0 : 1;
 }
