@@ -8,6 +8,7 @@
 // All of the standard library that models use comes first: relacy.hpp redefines `new`, `free`,
 // `assert`, pthread's names and those of the memory orders as macros, most of which we take back.
 #include <atomic>
+#include <chrono>
 #include <climits>
 #include <coroutine>
 #include <cstddef>
@@ -172,6 +173,25 @@ inline void event_signal(int event, Where where = {}) {
 inline std::uint32_t driver_wait(int event, Where where = {}) {
   futex_wait(*model_events[event], 0, where);
   return model_events[event]->exchange(0, relaxed, where);
+}
+
+/// The next of the model's eventfds, with a signal in it.
+inline int model_events_open = 0;
+inline int open_event(Where where = {}) {
+  const int event = model_events_open++;
+  model_events[event]->fetch_add(1, relaxed, where);
+  return event;
+}
+inline void close_event(int) { --model_events_open; }
+
+/// read(2) from an eventfd that does not block.
+inline void drain_event(int event, Where where = {}) {
+  model_events[event]->exchange(0, relaxed, where);
+}
+
+/// poll(2) of an eventfd.
+inline void wait_event(int event, Where where = {}) {
+  futex_wait(*model_events[event], 0, where);
 }
 
 /// An asymmetric pair as P1202 has it. A light fence and a heavy one are ordered, in whichever
