@@ -53,6 +53,7 @@ class Doorbell {
   }
 
   void ring() noexcept {
+    light_fence();  // pairs with the heavy one in descriptor()
     // Seq_cst, as in descriptor(): either we see it, or its owner sees what we did before.
     if (event_.load(seq_cst) >= 0) [[unlikely]] write();
   }
