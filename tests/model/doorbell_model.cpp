@@ -103,7 +103,7 @@ struct TwoAsk : DoorbellModel<TwoAsk> {
 
 int main() {
   using namespace weft::detail::model;
-  const bool good = run<LoopOnDescriptor>(300'000) && run<LoopOnAnswer>(300'000) &&
-                    run<OneAfterTheOther>(200'000) && run<TwoAsk>(100'000);
+  const bool good = run<LoopOnDescriptor>(300'000, 2) && run<LoopOnAnswer>(300'000, 2) &&
+                    run<OneAfterTheOther>(200'000, 3) && run<TwoAsk>(100'000, 3);
   return good ? 0 : 1;
 }
