@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "io/stream.hpp"
 
+#include <atomic>
 #include <cerrno>
 
 namespace weft::io::detail {
@@ -21,8 +22,8 @@ Hub& StreamState::home(Hub& preferred) noexcept {
 }
 
 bool StreamState::take_ready(NextBase& waiter) noexcept {
-  if (hubless_.load(acquire) != 0) {  // pairs with leave_hub: what is left is the owner's
-    give(waiter);
+  if (hubless_.load(acquire) != 0) {  // pairs with leave_hub: what is left is anybody's who asks
+    give_left_over(waiter);
     return true;
   }
   Hub* const home = home_.load(relaxed);  // relaxed: equal only if it is our own
@@ -87,16 +88,30 @@ bool StreamState::push(std::int32_t item, std::uint32_t item_flags) noexcept {
 
 void StreamState::give(NextBase& waiter) noexcept {
   if (num_items() != 0) {
-    const Item item = items_[first_item_++];
-    waiter.result = item.result;
-    waiter.completion_flags = item.flags;
-    waiter.shelf = shelf();
+    give(waiter, items_[first_item_++]);
   } else if (error_ != 0) {
     waiter.result = std::exchange(error_, 0);
   } else {
     waiter.result = 0;
     waiter.ended = true;
   }
+}
+
+void StreamState::give(NextBase& waiter, const Item& item) noexcept {
+  waiter.result = item.result;
+  waiter.completion_flags = item.flags;
+  waiter.shelf = shelf();
+}
+
+void StreamState::give_left_over(NextBase& waiter) noexcept {
+  // Relaxed, all: nothing is added any more, so that only which one we get is left to find out.
+  const std::atomic_ref<std::size_t> first(first_item_);
+  std::size_t at = first.load(relaxed);
+  while (at != items_.size()) {
+    if (first.compare_exchange_weak(at, at + 1, relaxed, relaxed)) return give(waiter, items_[at]);
+  }
+  waiter.result = std::atomic_ref<std::int32_t>(error_).exchange(0, relaxed);
+  waiter.ended = waiter.result == 0;
 }
 
 void StreamState::finish(std::int32_t error) noexcept {

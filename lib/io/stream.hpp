@@ -93,6 +93,9 @@ class StreamState : public Operation {
     std::uint32_t flags;
   };
   void give(NextBase& waiter) noexcept;
+  void give(NextBase& waiter, const Item& item) noexcept;
+  /// The same, once its hub is gone: any thread, several at a time.
+  void give_left_over(NextBase& waiter) noexcept;
   void serve() noexcept;
   void run() noexcept;
   void discard_all() noexcept;
