@@ -3,6 +3,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <climits>
+
+#include "weft/detail/foreign_await.hpp"
 
 namespace weft::io::detail {
 
@@ -44,11 +47,29 @@ void StreamState::drop() noexcept {
   const bool here = home != nullptr && home == current_hub && joined_;
   if (here && hubless_.load(acquire) == 0) {  // acquire: as above. At once: the descriptor may be closed next
     dropped();
-  } else if (!wire_.post(*this, InboxNode::kStreamDropped)) {
-    // Acquire: pairs with leave_hub, whose last touch we await.
-    while (wire_.was_connected() && hubless_.load(acquire) == 0) weft::detail::futex_wait(hubless_, 0);
+  } else if (const Reached reached = wire_.post(*this, InboxNode::kStreamDropped);
+             reached != Reached::kHub) {
+    if (reached == Reached::kTooLate) await_last_touch();
     discard_all();
     delete this;
+  }
+}
+
+void StreamState::await_last_touch() noexcept {
+  // Acquire: pairs with leave_hub.
+  while (hubless_.load(acquire) == 0) weft::detail::futex_wait(hubless_, 0);
+}
+
+void StreamState::send(NextBase& waiter) noexcept {
+  // Once it is with its hub it may end, but not the stream: the wire is cut before that.
+  const Reached reached = wire_.reach([&](Hub& to) noexcept { to.post_new(waiter); });
+  if (reached == Reached::kTooEarly) {
+    waiter.hub->post_new(waiter);  // the first wait is on its way, too
+  } else if (reached == Reached::kTooLate) {
+    waiter.on_stop.reset();
+    await_last_touch();
+    give_left_over(waiter);
+    weft::detail::resume_on_own_pool(waiter.frame);
   }
 }
 
@@ -250,16 +271,17 @@ bool StreamState::leave_hub() noexcept {
   on_stop.reset();
   // Whoever has posted is done with that, so the inbox says whether the owner has dropped it.
   const bool is_dropped = from.drop_is_posted(*this);
+  from.start_mail_of(*this);  // waits that are there: it has ended
   if (is_dropped) discard_all();  // before end(): the shelf may be gone after that
   end();
   from.remove(*this);
   if (is_dropped) {
     delete this;
   } else {
-    // From here on it is the owner's, who may be waiting for that to delete it. The wake-up needs the
-    // word's address only. Release: pairs with take_ready and drop.
+    // From here on it is the owner's, who may be waiting for that to delete it, or to take what is left.
+    // The wake-up needs the word's address only. Release: pairs with take_ready and await_last_touch.
     hubless_.store(1, release);
-    weft::detail::futex_wake(hubless_, 1);
+    weft::detail::futex_wake(hubless_, INT_MAX);
   }
   return true;
 }

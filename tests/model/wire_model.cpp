@@ -32,9 +32,11 @@ struct PostAgainstCut : rl::test_suite<PostAgainstCut, 3> {
   void thread(unsigned index) {
     if (index < 2) {
       letters[index].content = 1;
-      posted[index] = wire.post(letters[index], 2);
+      const auto reached = wire.post(letters[index], 2);
+      MODEL_CHECK(reached != Wire::Reached::kTooEarly);
+      posted[index] = reached == Wire::Reached::kHub;
       // Whoever comes too late sees all that the hub did before.
-      if (!posted[index]) MODEL_CHECK(last_words == 1 && wire.was_connected());
+      if (!posted[index]) MODEL_CHECK(last_words == 1);
       return;
     }
     const auto read = [this](MailNode& node, std::uint32_t news) {
@@ -67,19 +69,19 @@ struct PostAgainstConnect : rl::test_suite<PostAgainstConnect, 3> {
   void thread(unsigned index) {
     if (index < 2) {
       said[index].store(1, relaxed);
-      wire.post(letters[index], 2);
+      MODEL_CHECK(wire.post(letters[index], 2) != Wire::Reached::kTooLate);
       return;
     }
     wire.connect(hub);
     bool heard[2];
     for (int i = 0; i < 2; ++i) heard[i] = said[i].load(relaxed) == 1;
+    // Not cut in the end: this one goes on.
     while (!heard[0] || !heard[1]) {
       hub.read_mail([&](MailNode& node, std::uint32_t) {
         heard[static_cast<Letter*>(&node) - letters] = true;
       });
       if (!heard[0] || !heard[1]) hub.sleep();
     }
-    wire.cut();
   }
 };
 
@@ -103,7 +105,7 @@ struct TwoHubs : rl::test_suite<TwoHubs, 3> {
   }
   void thread(unsigned index) {
     if (index < 2) {
-      posted[index] = wire.post(letters[index], 2) ? 1 : 0;
+      posted[index] = wire.post(letters[index], 2) == Wire::Reached::kHub ? 1 : 0;
       return;
     }
     wire.cut();
@@ -149,6 +151,7 @@ struct EndOfStream : rl::test_suite<EndOfStream, 3> {
     Wire wire;
     Atomic<std::uint32_t> hubless{0};
     Plain<int> items{1};
+    Plain<bool> of_hub{true};
   };
   ModelHub* hub = new ModelHub;
   Stream* stream = new Stream;
@@ -160,19 +163,19 @@ struct EndOfStream : rl::test_suite<EndOfStream, 3> {
   }
   void discard_all_and_delete() {
     stream->items = 0;
+    MODEL_CHECK(!stream->of_hub);
     delete stream;
     deleted = deleted + 1;
   }
   void drop() {
-    if (stream->wire.post(*stream, kStreamDropped)) return;
-    while (stream->wire.was_connected() && stream->hubless.load(acquire) == 0) {
-      futex_wait(stream->hubless, 0);
-    }
+    if (stream->wire.post(*stream, kStreamDropped) == Wire::Reached::kHub) return;
+    while (stream->hubless.load(acquire) == 0) futex_wait(stream->hubless, 0);
     discard_all_and_delete();
   }
   void remove() {
     on_stop.reset();
     hub->leave_inbox(*stream);
+    stream->of_hub = false;
   }
   // \return true: it is gone
   bool turn() {
@@ -206,12 +209,71 @@ struct EndOfStream : rl::test_suite<EndOfStream, 3> {
   void after() { MODEL_CHECK(deleted == 1); }
 };
 
+// A task of another pool waits for an item while the hub goes, and then drops the stream: it gets the item,
+// from the hub or by itself. The steps are those of StreamState::send and Hub::start_mail_of.
+struct WaitAgainstEnd : rl::test_suite<WaitAgainstEnd, 3> {
+  struct Stream {
+    Wire wire;
+    Atomic<std::uint32_t> hubless{0};
+    Plain<int> items{2};
+  };
+  struct Wait : MailNode {
+    Plain<int> result{0};
+    Parker frame;
+  };
+  ModelHub* hub = new ModelHub;
+  Stream* stream = new Stream;
+  Wait waits[2];
+  Atomic<int> left{2};
+  Atomic<int> first_item{0};  // of those left over
+  bool hub_took[2] = {};
+
+  void before() { stream->wire.connect(*hub); }
+  void take(Wait& wait) {
+    MODEL_CHECK(stream->items != 0);
+    stream->items = stream->items - 1;
+    wait.result = 1;
+  }
+  void send(Wait& wait) {
+    const auto reached = stream->wire.reach([&](ModelHub& to) { to.post(wait, 2); });
+    if (reached == Wire::Reached::kHub) return wait.frame.park();
+    while (stream->hubless.load(acquire) == 0) futex_wait(stream->hubless, 0);
+    MODEL_CHECK(first_item.fetch_add(1, relaxed) < stream->items);
+    wait.result = 1;
+  }
+  void start_mail() {
+    for (int i = 0; i < 2; ++i) {
+      if (hub_took[i] || hub->take_out(waits[i]) == 0) continue;
+      hub_took[i] = true;
+      take(waits[i]);
+    }
+  }
+  void thread(unsigned index) {
+    if (index < 2) {
+      send(waits[index]);
+      MODEL_CHECK(waits[index].result == 1);
+      if (left.fetch_sub(1, acq_rel) == 1) delete stream;
+      return;
+    }
+    start_mail();  // a turn
+    stream->wire.cut();
+    start_mail();
+    Stream* const owners = stream;
+    owners->hubless.store(1, release);
+    futex_wake(owners->hubless, 2);
+    for (int i = 0; i < 2; ++i) {
+      if (hub_took[i]) waits[i].frame.unpark();
+    }
+    delete hub;
+  }
+};
+
 }  // namespace
 }  // namespace weft::detail::model
 
 int main() {
   using namespace weft::detail::model;
-  const bool good = run<PostAgainstCut>(1'000'000) && run<PostAgainstConnect>(500'000) &&
-                    run<TwoHubs>(500'000) && run<EndOfStream>(1'000'000);
+  const bool good = run<PostAgainstCut>(500'000) && run<PostAgainstConnect>(500'000) &&
+                    run<TwoHubs>(500'000) && run<EndOfStream>(500'000) && run<WaitAgainstEnd>(500'000);
   return good ? 0 : 1;
 }
