@@ -5,6 +5,7 @@
 #include "model.hpp"
 
 #include "weft/detail/doorbell.hpp"
+#include "weft/detail/injection.hpp"
 
 namespace weft::detail::model {
 namespace {
@@ -81,6 +82,33 @@ struct OneAfterTheOther : DoorbellModel<OneAfterTheOther, 2> {
   }
 };
 
+// A task that is given to the pool, by a thread that passes no fence: what the bell does before there is a
+// descriptor must not hang on those, for want of membarrier(2). The steps are those of PoolState::inject.
+struct GivenTask : rl::test_suite<GivenTask, 2> {
+  Doorbell bell;
+  InjectionQueue injected;
+  TaskNode task;
+  Atomic<std::uint32_t> event{0};
+
+  void before() {
+    model_events[0] = &event;
+    model_events_open = 0;
+    AsymmetricFences::none = true;
+  }
+  void thread(unsigned index) {
+    if (index == 0) {
+      injected.push(&task);
+      bell.ring();
+      return;
+    }
+    while (injected.take_all() == nullptr) {
+      wait_event(bell.descriptor());
+      bell.answer();
+    }
+  }
+  void after() { AsymmetricFences::none = false; }
+};
+
 // Two ask for the descriptor at the same time: there is one.
 struct TwoAsk : DoorbellModel<TwoAsk> {
   Plain<int> got[2];
@@ -104,6 +132,7 @@ struct TwoAsk : DoorbellModel<TwoAsk> {
 int main() {
   using namespace weft::detail::model;
   const bool good = run<LoopOnDescriptor>(300'000, 2) && run<LoopOnAnswer>(300'000, 2) &&
-                    run<OneAfterTheOther>(200'000, 3) && run<TwoAsk>(100'000, 3);
+                    run<OneAfterTheOther>(200'000, 3) && run<TwoAsk>(100'000, 3) &&
+                    run<GivenTask>(100'000, 3);
   return good ? 0 : 1;
 }
