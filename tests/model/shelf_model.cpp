@@ -279,7 +279,8 @@ struct PoolIsGone : rl::test_suite<PoolIsGone, 3> {
       owner.unpark();
     } else {
       while (!lease_is_over.load(acquire)) owner.park();
-      if (!stream->wire.post(*stream, kStreamDropped)) {
+      const auto reached = stream->wire.post(*stream, kStreamDropped);
+      if (reached != Wire<ModelHub>::Reached::kHub) {
         while (stream->hubless.load(acquire) == 0) futex_wait(stream->hubless, 0);
         discard_all();
         delete stream;
