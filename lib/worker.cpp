@@ -9,6 +9,7 @@
 
 #include "io/drops.hpp"
 #include "io/hub.hpp"
+#include "io/stream.hpp"
 #include "weft/detail/foreign_await.hpp"
 #include "weft/detail/frame_pool.hpp"
 #include "weft/detail/pool_state.hpp"
@@ -400,7 +401,11 @@ void Worker::hand_operations_over() noexcept {
   while (oldest_first != nullptr) {
     io::detail::Operation* const op = oldest_first;
     oldest_first = op->next;
-    op->hub->post_new(*op);
+    if (op->kind == io::detail::Kind::kWait) {  // of a stream: its hub may be gone
+      op->stream->send(static_cast<io::detail::NextBase&>(*op));
+    } else {
+      op->hub->post_new(*op);
+    }
   }
 }
 

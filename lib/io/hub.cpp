@@ -427,6 +427,12 @@ void Hub::sleep() noexcept {
 // ---- from the awaiting frame ---------------------------------------------------------------
 
 void StopCallback::operator()() const noexcept {
+  // A wait that is on its way to a hub of another pool, which may be gone: whoever reads it sees the bit.
+  // Acq_rel: see Hub::post.
+  if (operation->kind == Kind::kWait &&
+      (operation->news.fetch_or(InboxNode::kStop, acq_rel) & InboxNode::kQueued) != 0) {
+    return;
+  }
   operation->hub->post(*operation, InboxNode::kStop);
 }
 

@@ -112,6 +112,7 @@ class Hub {
   void set_deadline(Operation& op, Nanoseconds at) noexcept;
   /// Of a stream that nobody can post any more.
   bool drop_is_posted(StreamState& stream) noexcept;
+  void start_mail_of(StreamState& stream) noexcept;
   void add(Shelf& shelf) noexcept;
   void remove(Shelf& shelf) noexcept;
   /// Has the kernel choose from a ring of buffers. \return false: it cannot

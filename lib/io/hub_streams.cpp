@@ -77,6 +77,24 @@ bool Hub::drop_is_posted(StreamState& stream) noexcept {
   return dropped;
 }
 
+void Hub::start_mail_of(StreamState& stream) noexcept {
+  for (InboxNode** at = &mail_; *at != nullptr;) {
+    InboxNode& node = **at;
+    // Relaxed: of a node that is in the inbox this bit does not change. Others than operations lack it.
+    const bool is_start = (node.news.load(relaxed) & InboxNode::kStart) != 0;
+    if (!is_start || static_cast<Operation&>(node).stream != &stream) {
+      at = &node.next_in_inbox;
+      continue;
+    }
+    *at = node.next_in_inbox;
+    if (*at == nullptr) mail_end_ = at;
+    auto& op = static_cast<Operation&>(node);
+    // Acq_rel: see post().
+    if ((op.news.exchange(0, acq_rel) & InboxNode::kStop) != 0) op.reason = Reason::kStopped;
+    start(op);
+  }
+}
+
 // ---- for buffers ---------------------------------------------------------------------------
 
 void Hub::add(Shelf& shelf) noexcept {

@@ -91,7 +91,7 @@ Shelf* Shelves::of(Hub& hub) noexcept {
 
 // ---- any thread ----------------------------------------------------------------------------
 
-Shelf::Shelf(Shelves& of) : shelves_(of), records_(std::make_unique<Record[]>(of.count)) {
+Shelf::Shelf(Shelves& of) : shelves_(of), records_(std::make_unique<BufferRecord[]>(of.count)) {
   memory_ = static_cast<std::byte*>(map(std::size_t{of.count} * of.bytes));
   for (std::uint32_t i = of.count; i-- > 0;) put(i);
 }
@@ -105,21 +105,7 @@ std::byte* Shelf::address(std::uint32_t buffer) const noexcept {
 }
 
 void Shelf::give_back(std::uint32_t buffer) noexcept {
-  std::uint32_t head = returned_.load(relaxed);  // relaxed: a guess for the exchange
-  do {
-    records_[buffer].next = head;
-    // Seq_cst: hands the buffer over (collect acquires), and stands before the look at `wanted_`.
-  } while (!returned_.compare_exchange_weak(head, buffer, seq_cst, relaxed));
-  // Seq_cst: see wait(). An exchange, so that one of many posts.
-  if (wanted_.load(seq_cst) && wanted_.exchange(false, seq_cst)) {
-    wire_.post(*this, InboxNode::kBufferBack);
-  }
-}
-
-bool Shelf::adopt(Hub& hub) noexcept {
-  Hub* none = nullptr;
-  // Acquire: pairs with disconnect, whose members we get.
-  return hub_.compare_exchange_strong(none, &hub, acquire, relaxed);
+  if (returned_.push(records_.get(), buffer)) wire_.post(*this, InboxNode::kBufferBack);
 }
 
 // ---- its hub's thread ----------------------------------------------------------------------
@@ -161,7 +147,7 @@ void Shelf::disconnect(Hub& hub) noexcept {
   }
   pool_is_gone_ = false;
   Shelves& shelves = shelves_;
-  hub_.store(nullptr, release);  // pairs with adopt: hands over all that is the hub's
+  tenancy_.end();  // from here on another hub may have it
   shelves.release();
 }
 
@@ -188,9 +174,8 @@ void Shelf::publish() noexcept {
 }
 
 void Shelf::collect() noexcept {
-  if (returned_.load(relaxed) == kNone) return;  // relaxed: who needs to be sure looks in wait()
-  // Seq_cst: pairs with give_back; see wait().
-  std::uint32_t buffer = returned_.exchange(kNone, seq_cst);
+  std::uint32_t buffer = returned_.take_all();
+  if (buffer == kNone) return;
   while (buffer != kNone) {
     const std::uint32_t next = records_[buffer].next;
     put(buffer);
@@ -217,9 +202,7 @@ std::int32_t Shelf::take() noexcept {
 }
 
 bool Shelf::wait(StreamState& stream) noexcept {
-  // Seq_cst: either whoever brings a buffer sees that it is wanted, or we see the buffer.
-  wanted_.store(true, seq_cst);
-  if (returned_.load(seq_cst) != kNone) collect();
+  if (returned_.want()) collect();
   if (num_ready_ != 0) return false;  // somebody may post in vain
   waiting_.append(stream);
   return true;
@@ -239,8 +222,7 @@ void Shelf::look() noexcept {
       if (was_last) break;
     }
     if (waiting_.empty()) return;
-    wanted_.store(true, seq_cst);  // as in wait(): whoever posted last has cleared it
-    if (returned_.load(seq_cst) == kNone) return;
+    if (!returned_.want()) return;  // as in wait(): whoever posted last has cleared it
     collect();
   }
 }

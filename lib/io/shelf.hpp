@@ -2,11 +2,13 @@
 #pragma once
 
 /// \file
-/// The buffers that one hub has of a BufferPool. `docs/design/io.md`.
+/// The buffers that one hub has of a BufferPool. `docs/design/shelf.md`.
 
 #include <cstdint>
 #include <memory>
 
+#include "io/buffer_returns.hpp"
+#include "io/hub.hpp"
 #include "io/line.hpp"
 #include "io/wire.hpp"
 #include "weft/io/buffers.hpp"
@@ -19,8 +21,8 @@ class StreamState;
 /// there is no such ring; with a lease or a stream; or on its way back.
 ///
 /// Any thread brings a buffer back: a push to a stack that the hub's thread only ever takes whole. It
-/// does so when it runs out, and once per turn. If streams wait for a buffer, it sets `wanted_` and looks
-/// once more; who brings one looks at `wanted_` after that, and if it is set, posts.
+/// does so when it runs out, and once per turn. If streams wait for a buffer, it says that one is
+/// wanted and looks once more; who brings one looks whether it is after that, and if so, posts.
 class Shelf : public InboxNode {
  public:
   explicit Shelf(Shelves& of);  ///< \throws std::bad_alloc
@@ -32,10 +34,10 @@ class Shelf : public InboxNode {
 
   void give_back(std::uint32_t buffer) noexcept;
   std::byte* address(std::uint32_t buffer) const noexcept;
-  /// Relaxed: only the hub's own thread asks, which has set and will reset it.
-  bool belongs_to(const Hub& hub) const noexcept { return hub_.load(relaxed) == &hub; }
+  /// That hub's own thread.
+  bool belongs_to(const Hub& hub) const noexcept { return tenancy_.is_of(hub); }
   /// \return true: it had no hub, and has this one now
-  bool adopt(Hub& hub) noexcept;
+  bool adopt(Hub& hub) noexcept { return tenancy_.begin(hub); }
   void pool_is_gone() noexcept { wire_.post(*this, InboxNode::kPoolDropped); }
 
   // ---- its hub's thread
@@ -68,11 +70,7 @@ class Shelf : public InboxNode {
   Shelf* next_of_hub = nullptr;
 
  private:
-  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
-  struct Record {
-    std::uint32_t next = kNone;  // in a stack
-    bool with_kernel = false;
-  };
+  static constexpr std::uint32_t kNone = BufferRecord::kNone;
 
   void collect() noexcept;
   void put(std::uint32_t buffer) noexcept;
@@ -80,11 +78,10 @@ class Shelf : public InboxNode {
 
   Shelves& shelves_;
   std::byte* memory_ = nullptr;
-  std::unique_ptr<Record[]> records_;
-  Atomic<std::uint32_t> returned_{kNone};
-  Atomic<bool> wanted_{false};
-  Atomic<Hub*> hub_{nullptr};
-  Wire wire_;
+  std::unique_ptr<BufferRecord[]> records_;
+  BufferReturns returned_;
+  Tenancy<Hub> tenancy_;
+  Wire<Hub> wire_;
 
   // The hub's thread's:
   std::uint32_t free_ = kNone;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "io/stream.hpp"
 
+#include <atomic>
 #include <cerrno>
+#include <climits>
+
+#include "weft/detail/foreign_await.hpp"
 
 namespace weft::io::detail {
 
@@ -21,8 +25,8 @@ Hub& StreamState::home(Hub& preferred) noexcept {
 }
 
 bool StreamState::take_ready(NextBase& waiter) noexcept {
-  if (hubless_.load(acquire) != 0) {  // pairs with leave_hub: what is left is the owner's
-    give(waiter);
+  if (hubless_.load(acquire) != 0) {  // pairs with leave_hub: what is left is anybody's who asks
+    give_left_over(waiter);
     return true;
   }
   Hub* const home = home_.load(relaxed);  // relaxed: equal only if it is our own
@@ -43,11 +47,29 @@ void StreamState::drop() noexcept {
   const bool here = home != nullptr && home == current_hub && joined_;
   if (here && hubless_.load(acquire) == 0) {  // acquire: as above. At once: the descriptor may be closed next
     dropped();
-  } else if (!wire_.post(*this, InboxNode::kStreamDropped)) {
-    // Acquire: pairs with leave_hub, whose last touch we await.
-    while (wire_.was_connected() && hubless_.load(acquire) == 0) weft::detail::futex_wait(hubless_, 0);
+  } else if (const Reached reached = wire_.post(*this, InboxNode::kStreamDropped);
+             reached != Reached::kHub) {
+    if (reached == Reached::kTooLate) await_last_touch();
     discard_all();
     delete this;
+  }
+}
+
+void StreamState::await_last_touch() noexcept {
+  // Acquire: pairs with leave_hub.
+  while (hubless_.load(acquire) == 0) weft::detail::futex_wait(hubless_, 0);
+}
+
+void StreamState::send(NextBase& waiter) noexcept {
+  // Once it is with its hub it may end, but not the stream: the wire is cut before that.
+  const Reached reached = wire_.reach([&](Hub& to) noexcept { to.post_new(waiter); });
+  if (reached == Reached::kTooEarly) {
+    waiter.hub->post_new(waiter);  // the first wait is on its way, too
+  } else if (reached == Reached::kTooLate) {
+    waiter.on_stop.reset();
+    await_last_touch();
+    give_left_over(waiter);
+    weft::detail::resume_on_own_pool(waiter.frame);
   }
 }
 
@@ -87,16 +109,30 @@ bool StreamState::push(std::int32_t item, std::uint32_t item_flags) noexcept {
 
 void StreamState::give(NextBase& waiter) noexcept {
   if (num_items() != 0) {
-    const Item item = items_[first_item_++];
-    waiter.result = item.result;
-    waiter.completion_flags = item.flags;
-    waiter.shelf = shelf();
+    give(waiter, items_[first_item_++]);
   } else if (error_ != 0) {
     waiter.result = std::exchange(error_, 0);
   } else {
     waiter.result = 0;
     waiter.ended = true;
   }
+}
+
+void StreamState::give(NextBase& waiter, const Item& item) noexcept {
+  waiter.result = item.result;
+  waiter.completion_flags = item.flags;
+  waiter.shelf = shelf();
+}
+
+void StreamState::give_left_over(NextBase& waiter) noexcept {
+  // Relaxed, all: nothing is added any more, so that only which one we get is left to find out.
+  const std::atomic_ref<std::size_t> first(first_item_);
+  std::size_t at = first.load(relaxed);
+  while (at != items_.size()) {
+    if (first.compare_exchange_weak(at, at + 1, relaxed, relaxed)) return give(waiter, items_[at]);
+  }
+  waiter.result = std::atomic_ref<std::int32_t>(error_).exchange(0, relaxed);
+  waiter.ended = waiter.result == 0;
 }
 
 void StreamState::finish(std::int32_t error) noexcept {
@@ -230,19 +266,22 @@ bool StreamState::leave_hub() noexcept {
   stop();
   if (running_) return false;
   Hub& from = *hub;
-  end();
   wire_.cut();
+  // Waits for a callback that runs on another thread: it may be about to push what the owner posted.
+  on_stop.reset();
   // Whoever has posted is done with that, so the inbox says whether the owner has dropped it.
   const bool is_dropped = from.drop_is_posted(*this);
+  from.start_mail_of(*this);  // waits that are there: it has ended
+  if (is_dropped) discard_all();  // before end(): the shelf may be gone after that
+  end();
   from.remove(*this);
   if (is_dropped) {
-    discard_all();
     delete this;
   } else {
-    // From here on it is the owner's, who may be waiting for that to delete it. The wake-up needs the
-    // word's address only. Release: pairs with take_ready and drop.
+    // From here on it is the owner's, who may be waiting for that to delete it, or to take what is left.
+    // The wake-up needs the word's address only. Release: pairs with take_ready and await_last_touch.
     hubless_.store(1, release);
-    weft::detail::futex_wake(hubless_, 1);
+    weft::detail::futex_wake(hubless_, INT_MAX);
   }
   return true;
 }

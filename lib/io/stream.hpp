@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "io/hub.hpp"
 #include "io/line.hpp"
 #include "io/wire.hpp"
 #include "weft/io/streams.hpp"
@@ -31,6 +32,8 @@ class StreamState : public Operation {
   /// The hub it belongs to: `preferred`, if nobody was here before.
   Hub& home(Hub& preferred) noexcept;
   bool take_ready(NextBase& waiter) noexcept;
+  /// Starts a wait of another thread's on the hub; or, if that is gone, ends it.
+  void send(NextBase& waiter) noexcept;
   /// The owner.
   void cancel() noexcept;
   void drop() noexcept;
@@ -92,6 +95,11 @@ class StreamState : public Operation {
     std::uint32_t flags;
   };
   void give(NextBase& waiter) noexcept;
+  void give(NextBase& waiter, const Item& item) noexcept;
+  /// The same, once its hub is gone: any thread, several at a time.
+  void give_left_over(NextBase& waiter) noexcept;
+  /// After a message that came too late: the hub has touched it for the last time.
+  void await_last_touch() noexcept;
   void serve() noexcept;
   void run() noexcept;
   void discard_all() noexcept;
@@ -114,7 +122,8 @@ class StreamState : public Operation {
   Atomic<Hub*> home_{nullptr};
   Atomic<bool> cancelled_{false};
   Atomic<std::uint32_t> hubless_{0};  // 1: its hub is gone, and it is the owner's
-  Wire wire_;
+  using Reached = Wire<Hub>::Reached;
+  Wire<Hub> wire_;
 };
 
 }  // namespace weft::io::detail

@@ -8,6 +8,7 @@
 // All of the standard library that models use comes first: relacy.hpp redefines `new`, `free`,
 // `assert`, pthread's names and those of the memory orders as macros, most of which we take back.
 #include <atomic>
+#include <chrono>
 #include <climits>
 #include <coroutine>
 #include <cstddef>
@@ -72,6 +73,9 @@ class Atomic {
   T fetch_sub(T value, rl::memory_order order, Where where = {}) {
     return atomic_(where).fetch_sub(value, order);
   }
+  T fetch_or(T value, rl::memory_order order, Where where = {}) {
+    return atomic_(where).fetch_or(value, order);
+  }
   bool compare_exchange_strong(T& expected, T desired, rl::memory_order success,
                                rl::memory_order failure, Where where = {}) {
     return atomic_(where).compare_exchange_strong(expected, desired, success, failure);
@@ -83,11 +87,36 @@ class Atomic {
 
  private:
   friend void futex_wait(Atomic<std::uint32_t>&, std::uint32_t, Where);
-  friend void futex_wake(Atomic<std::uint32_t>&, int, Where);
-  static constexpr rl::thread_id_t kMostThreads = 8;
 
   rl::atomic<T> atomic_;
-  rl::waitset<kMostThreads> sleepers_;  // the futex on this word
+};
+
+/// The kernel's side of the futexes. It knows words by their addresses only, so a wake-up may come when
+/// the word is gone.
+class Futexes {
+ public:
+  static constexpr rl::thread_id_t kMostThreads = 8;
+  using Sleepers = rl::waitset<kMostThreads>;
+
+  static Sleepers& on(const void* word) {
+    Queue* unused = nullptr;
+    for (Queue& queue : queues_) {
+      if (!queue.sleepers) {
+        unused = &queue;
+      } else if (queue.word == word) {
+        return queue.sleepers;
+      }
+    }
+    unused->word = word;  // there are as many as threads
+    return unused->sleepers;
+  }
+
+ private:
+  struct Queue {
+    const void* word;
+    Sleepers sleepers;
+  };
+  static inline Queue queues_[kMostThreads];
 };
 
 /// Plain data: Relacy reports two accesses that are not ordered, one of them a write.
@@ -118,14 +147,15 @@ inline void futex_wait(Atomic<std::uint32_t>& word, std::uint32_t expected, Wher
   rl::context& context = rl::ctx();
   context.sched();
   if (word.atomic_.debug_value() != expected) return;
-  word.sleepers_.park_current(context, false, true /* spurious wake-ups */, false, where);
+  Futexes::on(&word).park_current(context, false, true /* spurious wake-ups */, false, where);
 }
 
 /// FUTEX_WAKE.
 inline void futex_wake(Atomic<std::uint32_t>& word, int count, Where where = {}) {
   rl::context& context = rl::ctx();
   context.sched();
-  while (count-- > 0 && word.sleepers_.unpark_one(context, where)) {
+  Futexes::Sleepers& sleepers = Futexes::on(&word);
+  while (count-- > 0 && sleepers.unpark_one(context, where)) {
   }
 }
 
@@ -145,6 +175,25 @@ inline std::uint32_t driver_wait(int event, Where where = {}) {
   return model_events[event]->exchange(0, relaxed, where);
 }
 
+/// The next of the model's eventfds, with a signal in it.
+inline int model_events_open = 0;
+inline int open_event(Where where = {}) {
+  const int event = model_events_open++;
+  model_events[event]->fetch_add(1, relaxed, where);
+  return event;
+}
+inline void close_event(int) { --model_events_open; }
+
+/// read(2) from an eventfd that does not block.
+inline void drain_event(int event, Where where = {}) {
+  model_events[event]->exchange(0, relaxed, where);
+}
+
+/// poll(2) of an eventfd.
+inline void wait_event(int event, Where where = {}) {
+  futex_wait(*model_events[event], 0, where);
+}
+
 /// An asymmetric pair as P1202 has it. A light fence and a heavy one are ordered, in whichever
 /// order they come: what is sequenced before the first is visible after the second. Two light ones
 /// are not, and a light one that meets no heavy one orders nothing. So a light fence leaves a
@@ -155,7 +204,10 @@ inline std::uint32_t driver_wait(int event, Where where = {}) {
 /// left of that when the compiler may move everything but across a light fence.
 class AsymmetricFences {
  public:
+  static inline bool none = false;  ///< as if there were no fences at all
+
   static void light() {
+    if (none) return;
     rl::context& context = rl::ctx();
     context.sched();
     rl::timestamp_t* const seen = context.threadx_->acq_rel_order_;
@@ -165,6 +217,7 @@ class AsymmetricFences {
     }
   }
   static void heavy(Where where) {
+    if (none) return;
     rl::atomic_thread_fence(seq_cst, where);  // heavy ones are ordered among each other, too
     rl::context& context = rl::ctx();
     rl::timestamp_t* const seen = context.threadx_->acq_rel_order_;
