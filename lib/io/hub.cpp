@@ -389,9 +389,12 @@ void Hub::deliver() noexcept {
 bool Hub::due() noexcept {
   if (has_mail() || ready_ != nullptr || look_for_dropped_) return true;
   if (driver_ == nullptr) return false;
-  if (driver_->ready() || ++tasks_since_turn_ >= kMostTasks) return true;
-  if (turn_by_ == kNever && timers_.empty()) return false;
+  if (++tasks_since_turn_ >= kMostTasks) return true;
+  const bool ready = driver_->ready();
+  if (!ready && turn_by_ == kNever && timers_.empty()) return false;
   const Nanoseconds at = now();
+  // Not at once: a system call for each that comes while others run costs more than it gains.
+  if (ready && turn_by_ == kNever) turn_by_ = at + kMostDelay;
   return at >= turn_by_ || (!timers_.empty() && at >= timers_.first().deadline);
 }
 

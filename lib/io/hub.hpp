@@ -66,6 +66,10 @@ class Hub {
   void between_tasks() noexcept {
     if (due()) turn();
   }
+  /// Between two looks for a task.
+  void between_searches() noexcept {
+    if (due() || (driver_ != nullptr && driver_->ready())) turn();
+  }
   /// Sleeps until something has ended, or the thread was unparked. To be followed by a turn, after
   /// one that followed the caller's announcement, if any.
   void sleep() noexcept;
