@@ -441,7 +441,7 @@ TaskNode* Worker::find_work() {
         return node;
       }
       if (rounds == 1 || pool.claims.any()) break;
-      if (io != nullptr) io->between_tasks();
+      if (io != nullptr) io->between_searches();
       relax();
     }
     if (out_of_service()) {

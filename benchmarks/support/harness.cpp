@@ -24,9 +24,9 @@ using Clock = std::chrono::steady_clock;
 [[noreturn]] void usage(const Program& program, int status) {
   std::ostream& out = status == 0 ? std::cout : std::cerr;
   out << program.workload << " on " << program.runtime
-      << "\n  --workers N   worker threads (default: the CPUs of this machine)"
-         "\n  --repeats N   timed runs (default: "
-      << program.repeats << ")\n  --warmups N   runs before those (default: " << program.warmups
+      << "\n  --workers N   worker threads (default: "
+      << (program.workers == 0 ? "the CPUs of this machine" : std::to_string(program.workers))
+      << ")\n  --repeats N   timed runs (default: " << program.repeats << ")\n  --warmups N   runs before those (default: " << program.warmups
       << ")\n  --json        print one JSON object\n";
   for (const Parameter& p : program.parameters) {
     out << "  --" << p.name << " N   " << p.help << " (default: " << p.value << ")\n";
@@ -88,7 +88,9 @@ std::string decimal(double value) {
 
 Options parse(int argc, char** argv, const Program& program) {
   Options options;
-  options.workers = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  options.workers = program.workers != 0
+                        ? program.workers
+                        : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   options.repeats = program.repeats;
   options.warmups = program.warmups;
   for (const Parameter& p : program.parameters) options.parameters[p.name] = p.value;
@@ -151,7 +153,7 @@ double quantile(std::vector<double> values, double fraction) {
 double median(std::vector<double> values) { return quantile(std::move(values), 0.5); }
 
 Report time_repeats(const Options& options, const std::function<void()>& run,
-                    const std::function<Answer()>& check) {
+                    const std::function<Answer()>& check, const std::function<void()>& prepare) {
   Report report;
   report.answer.correct = true;
   const auto note = [&](Answer answer) {
@@ -159,10 +161,12 @@ Report time_repeats(const Options& options, const std::function<void()>& run,
     if (report.answer.correct) report.answer = std::move(answer);
   };
   for (int i = 0; i < options.warmups; ++i) {
+    prepare();
     run();
     note(check());
   }
   for (int i = 0; i < options.repeats; ++i) {
+    prepare();
     const Usage before = usage_now();
     const auto start = Clock::now();
     run();

@@ -25,6 +25,7 @@ struct Program {
   std::vector<Parameter> parameters;  // beyond --workers, --repeats, --warmups
   int repeats = 5;
   int warmups = 1;
+  int workers = 0;  // unless told otherwise; 0: the CPUs of this machine
 };
 
 struct Options {
@@ -68,9 +69,10 @@ struct Report {
 int print(const Program& program, const Options& options, const Report& report);
 
 /// Times `run` options.repeats times after the warm-ups. `check` runs untimed
-/// after each, so that checking can be thorough.
+/// after each, so that checking can be thorough, and `prepare` before each.
 Report time_repeats(const Options& options, const std::function<void()>& run,
-                    const std::function<Answer()>& check);
+                    const std::function<Answer()>& check,
+                    const std::function<void()>& prepare = [] {});
 
 /// time_repeats and print in one, for the programs that need no more.
 int measure(const Program& program, const Options& options, std::uint64_t tasks,

@@ -365,7 +365,8 @@ void Hub::deliver() noexcept {
   }
   // Newest first into the queue, so that both we and thieves go on by age.
   TaskNode* newest_first = nullptr;
-  while (oldest_first != nullptr) {
+  batch_ = 0;
+  for (; oldest_first != nullptr; batch_ += 2) {  // each, and one that has waited for longer
     TaskNode* const frame = oldest_first;
     oldest_first = frame->link;
     frame->link = newest_first;
@@ -387,26 +388,40 @@ void Hub::deliver() noexcept {
 // ---- turns and rest ------------------------------------------------------------------------
 
 bool Hub::due() noexcept {
-  if (has_mail() || ready_ != nullptr || look_for_dropped_) return true;
+  if (has_mail() || (ready_ != nullptr && batch_ == 0) || look_for_dropped_) return true;
   if (driver_ == nullptr) return false;
-  if (driver_->ready() || ++tasks_since_turn_ >= kMostTasks) return true;
-  if (turn_by_ == kNever && timers_.empty()) return false;
+  if (++tasks_since_turn_ >= kMostTasks) return true;
+  const bool ready = driver_->ready();
+  if (!ready && turn_by_ == kNever && timers_.empty()) return false;
   const Nanoseconds at = now();
+  // Not at once: a system call for each that comes while others run costs more than it gains.
+  if (ready && turn_by_ == kNever) turn_by_ = at + kMostDelay;
   return at >= turn_by_ || (!timers_.empty() && at >= timers_.first().deadline);
 }
 
 void Hub::turn(bool sleeps_next) noexcept {
+  work(!sleeps_next);
+  deliver();
+}
+
+void Hub::turn_between_tasks() noexcept {
+  work(true);
+  // Newer frames would lie on top of those that were ready before, which would wait for ever. But
+  // they are not kept from whoever has nothing to do.
+  if (batch_ == 0 || pool_->idle.num_sleepers() + pool_->idle.num_searchers() != 0) deliver();
+}
+
+void Hub::work(bool submit) noexcept {
   tasks_since_turn_ = 0;
   read_mail();
   if (driver_ != nullptr) {
     look_at_shelves();
-    driver_->poll(!sleeps_next);
+    driver_->poll(submit);
     expire();
     if (look_for_dropped_) [[unlikely]] cancel_dropped();
     const bool again = driver_->unsubmitted() || (operations_ != nullptr && !driver_->tells());
     turn_by_ = again ? now() + kMostDelay : kNever;
   }
-  deliver();
 }
 
 Nanoseconds Hub::until_next_deadline() const noexcept {

@@ -64,7 +64,12 @@ class Hub {
   void turn(bool sleeps_next = false) noexcept;
   /// Between two tasks: a turn, if one is due.
   void between_tasks() noexcept {
-    if (due()) turn();
+    if (batch_ != 0) --batch_;
+    if (due()) turn_between_tasks();
+  }
+  /// Between two looks for a task.
+  void between_searches() noexcept {
+    if (due() || (driver_ != nullptr && driver_->ready())) turn();
   }
   /// Sleeps until something has ended, or the thread was unparked. To be followed by a turn, after
   /// one that followed the caller's announcement, if any.
@@ -134,6 +139,8 @@ class Hub {
 
  private:
   bool due() noexcept;
+  void turn_between_tasks() noexcept;
+  void work(bool submit) noexcept;
   bool activate() noexcept;
   void post_if_active(std::uint32_t bits) noexcept;
   bool push(InboxNode& node) noexcept;
@@ -178,6 +185,7 @@ class Hub {
   TaskNode** ready_end_ = &ready_;
   std::uint32_t generation_ = 0;
   unsigned tasks_since_turn_ = 0;
+  std::size_t batch_ = 0;  // tasks that come before frames which are ready now
   Nanoseconds turn_by_ = kNever;
   bool listed_ = false;  // among the pool's sleepers
   bool closed_ = false;
