@@ -207,6 +207,7 @@ void Hub::leave_inbox(InboxNode& node) noexcept {
   while (*at != &node) at = &(*at)->next_in_inbox;
   *at = node.next_in_inbox;
   if (*at == nullptr) mail_end_ = at;
+  node.news.store(0, relaxed);  // relaxed: whoever has it next gets it from us
 }
 
 // ---- the life of an operation --------------------------------------------------------------
