@@ -9,6 +9,7 @@
 #include "weft/io/data.hpp"     // IWYU pragma: export
 #include "weft/io/fd.hpp"       // IWYU pragma: export
 #include "weft/io/files.hpp"    // IWYU pragma: export
+#include "weft/io/fixed.hpp"    // IWYU pragma: export
 #include "weft/io/link.hpp"     // IWYU pragma: export
 #include "weft/io/raw.hpp"      // IWYU pragma: export
 #include "weft/io/reactor.hpp"  // IWYU pragma: export

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "io/drops.hpp"
+#include "io/fixed_set.hpp"
 #include "io/helpers.hpp"
 #include "io/shelf.hpp"
 #include "io/stream.hpp"
@@ -182,6 +183,10 @@ void Hub::read_mail() noexcept {
     if (&node == &control_) continue;
     if ((news & (InboxNode::kBufferBack | InboxNode::kPoolDropped)) != 0) {
       read_mail_of(static_cast<Shelf&>(node), news);
+      continue;
+    }
+    if ((news & InboxNode::kSetUnused) != 0) {
+      driver_->leave(static_cast<Registration&>(node));
       continue;
     }
     auto& op = static_cast<Operation&>(node);

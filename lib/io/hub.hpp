@@ -86,6 +86,9 @@ class Hub {
   void cancel(Operation& op, Reason reason) noexcept;
   bool closed() const noexcept { return closed_; }
 
+  /// Of a node that nobody can post any more.
+  void leave_inbox(InboxNode& node) noexcept;
+
   // For a Reactor
   void adopt(io_uring& theirs);  ///< \throws std::system_error
   bool dispatch(const io_uring_cqe& cqe) noexcept;
@@ -139,7 +142,6 @@ class Hub {
   void wake(bool was_empty) noexcept;
   void take_mail() noexcept;
   void read_mail() noexcept;
-  void leave_inbox(InboxNode& node) noexcept;
   void dispatch(Operation& op) noexcept;
   void cancel_all() noexcept;
   void cancel_dropped() noexcept;

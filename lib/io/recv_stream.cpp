@@ -25,7 +25,7 @@ bool is_datagram(int socket) noexcept {
 /// data, choose a buffer, receive, so that here too a quiet connection holds none.
 class RecvStream final : public StreamState {
  public:
-  RecvStream(int socket, Shelves& shelves, int with) noexcept
+  RecvStream(BorrowedFd socket, Shelves& shelves, int with) noexcept
       : StreamState(socket), shelves_(shelves), recv_flags_(with) {}
   ~RecvStream() override = default;
 
@@ -135,7 +135,7 @@ class RecvStream final : public StreamState {
 
 }  // namespace
 
-StreamState* make_recv_stream(int socket, Shelves& shelves, int flags) {
+StreamState* make_recv_stream(BorrowedFd socket, Shelves& shelves, int flags) {
   return new RecvStream(socket, shelves, flags);
 }
 

@@ -179,9 +179,29 @@ void Ring::fill(io_uring_sqe& sqe, Operation& op) noexcept {
     io_uring_prep_poll_add(&sqe, op.sqe().fd, sends(op.sqe().opcode) ? POLLOUT : POLLIN);
   } else {
     sqe = op.sqe();
+    const bool registered = op.other_set.get() != nullptr || op.file_slot >= 0;
+    if (registered && made_) [[unlikely]] use_registered(sqe, op);
   }
   sqe.user_data = tag_of(op);
   op.place = Place::kKernel;
+}
+
+// The tables of a ring that is the program's own are the program's, too.
+void Ring::use_registered(io_uring_sqe& sqe, const Operation& op) noexcept {
+  if (op.file_slot >= 0 && files_.has(*op.file_set.get())) {
+    sqe.fd = op.file_slot;
+    sqe.flags |= IOSQE_FIXED_FILE;
+  }
+  const bool takes_buffer = sqe.opcode == IORING_OP_READ || sqe.opcode == IORING_OP_WRITE ||
+                            sqe.opcode == IORING_OP_SEND_ZC;
+  FixedSet* const set = op.other_set.get();
+  if (!takes_buffer || set == nullptr || !buffers_.has(*set)) return;
+  switch (sqe.opcode) {
+    case IORING_OP_READ: sqe.opcode = IORING_OP_READ_FIXED; break;
+    case IORING_OP_WRITE: sqe.opcode = IORING_OP_WRITE_FIXED; break;
+    default: sqe.ioprio |= IORING_RECVSEND_FIXED_BUF;
+  }
+  sqe.buf_index = static_cast<std::uint16_t>(set->first());
 }
 
 bool Ring::cancel(Operation& op) noexcept {
@@ -303,6 +323,19 @@ std::unique_ptr<Driver> make_ring(Hub& hub, int event) {
   auto ring = std::make_unique<Ring>(hub, event);
   if (ring->make() != 0) return nullptr;
   return ring;
+}
+
+std::int32_t try_to_lock(void* memory, std::size_t size) noexcept {
+  if (!ring_usable()) return 0;
+  io_uring ring;
+  int error = io_uring_queue_init(2, &ring, 0);
+  if (error != 0) return error == -ENOMEM ? error : 0;  // newer kernels count a ring's own memory, too
+  const iovec all{.iov_base = memory, .iov_len = size};
+  error = io_uring_register_buffers(&ring, &all, 1);
+  // At once; the end of a ring may come later.
+  if (error == 0) io_uring_unregister_buffers(&ring);
+  io_uring_queue_exit(&ring);
+  return error;
 }
 
 bool ring_usable() noexcept {

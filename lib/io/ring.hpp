@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "io/driver.hpp"
+#include "io/fixed_table.hpp"
 #include "io/hub.hpp"
 #include "io/line.hpp"
 
@@ -35,6 +36,8 @@ class Ring : public Driver {
  public:
   Ring(Hub& hub, int event) noexcept : hub_(hub), event_(event) {}
   ~Ring() override {
+    buffers_.leave_all();
+    files_.leave_all();
     if (made_) io_uring_queue_exit(&own_);
   }
   Ring(const Ring&) = delete;
@@ -58,6 +61,7 @@ class Ring : public Driver {
   void stop_providing(std::uint16_t group) noexcept override {
     io_uring_unregister_buf_ring(&ring_, group);
   }
+  void leave(Registration& one) noexcept override { one.table->leave(one); }
 
  protected:
   Ring(Hub& hub, int event, io_uring& theirs, std::uint64_t wake_up,
@@ -72,6 +76,7 @@ class Ring : public Driver {
   void watch_event() noexcept;
   void take(const io_uring_cqe& cqe) noexcept;
   virtual void fill(io_uring_sqe& sqe, Operation& op) noexcept;
+  void use_registered(io_uring_sqe& sqe, const Operation& op) noexcept;
   virtual void enter(unsigned wait_for, Nanoseconds timeout) noexcept;
   virtual void reap() noexcept;
   // Relaxed, here and in ready(): what it leads to acquires.
@@ -94,6 +99,8 @@ class Ring : public Driver {
   bool event_watched_ = false;
   Line waiting_;     // for an entry, where the kernel takes none
   Line to_cancel_;   // in the kernel; their cancellations wait for an entry
+  FixedTable buffers_{hub_, ring_, false};
+  FixedTable files_{hub_, ring_, true};
 };
 
 }  // namespace weft::io::detail
