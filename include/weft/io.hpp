@@ -13,6 +13,7 @@
 #include "weft/io/link.hpp"     // IWYU pragma: export
 #include "weft/io/raw.hpp"      // IWYU pragma: export
 #include "weft/io/reactor.hpp"  // IWYU pragma: export
+#include "weft/io/receive.hpp"  // IWYU pragma: export
 #include "weft/io/result.hpp"   // IWYU pragma: export
 #include "weft/io/sockets.hpp"  // IWYU pragma: export
 #include "weft/io/streams.hpp"  // IWYU pragma: export

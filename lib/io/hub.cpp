@@ -17,6 +17,7 @@
 #include "weft/detail/pool_state.hpp"
 #include "weft/detail/worker.hpp"
 #include "weft/io/link.hpp"
+#include "weft/io/receive.hpp"
 
 namespace weft::io::detail {
 
@@ -259,10 +260,14 @@ void Hub::dispatch(Operation& op) noexcept {
     case Kind::kWait: return op.stream->wait(static_cast<NextBase&>(op));
     case Kind::kStream: return;  // has a way of its own
     case Kind::kChain: return static_cast<Chain&>(op).begin();
-    case Kind::kEntry:
-      driver_->start(op);
-      if (turn_by_ == kNever) turn_by_ = now() + kMostDelay;
+    case Kind::kReceive: return static_cast<Receive&>(op).begin();
+    case Kind::kEntry: return give_to_driver(op);
   }
+}
+
+void Hub::give_to_driver(Operation& op) noexcept {
+  driver_->start(op);
+  if (turn_by_ == kNever) turn_by_ = now() + kMostDelay;
 }
 
 void Hub::completed(Operation& op, std::int32_t result) noexcept {
@@ -271,6 +276,10 @@ void Hub::completed(Operation& op, std::int32_t result) noexcept {
   if (result == -EINTR && closes(op)) result = 0;
   op.result = result;
   if (op.kind == Kind::kStream) return static_cast<StreamState&>(op).completed(false);
+  if (op.kind == Kind::kReceive) {
+    if (!static_cast<Receive&>(op).goes_on()) end(op);
+    return;
+  }
   const bool goes_on = op.reason == Reason::kNone;
   const bool interrupted = result == -EINTR && goes_on && !op.linked;
   if (interrupted || (op.step != nullptr && (result >= 0 || goes_on) && op.step(op))) {
@@ -297,6 +306,9 @@ void Hub::cancel(Operation& op, Reason reason) noexcept {
       return completed(op, -ECANCELED);
     case Kind::kStream: return static_cast<StreamState&>(op).stop();
     case Kind::kChain: return static_cast<Chain&>(op).cancel_parts();
+    case Kind::kReceive:
+      if (static_cast<Receive&>(op).stop_missing()) return completed(op, -ECANCELED);
+      [[fallthrough]];
     case Kind::kEntry:
       if (driver_->cancel(op)) completed(op, -ECANCELED);
   }
@@ -345,6 +357,7 @@ void Hub::end(Operation& op) noexcept {
     op.result = op.reason == Reason::kTimedOut ? -ETIMEDOUT : -ECANCELED;
   }
   if (op.deadline != kNever) timers_.remove(op);
+  if (op.kind == Kind::kReceive) static_cast<Receive&>(op).leave_shelf();
   op.on_stop.reset();  // waits for a callback that runs on another thread: nobody posts it any more
   leave_inbox(op);
   if (op.chain != nullptr) return op.chain->part_ended(op);

@@ -100,10 +100,15 @@ class Hub {
     return operations_ == nullptr && streams_ == nullptr && mail_ == nullptr && !has_mail();
   }
 
+  bool of_pool() const noexcept { return pool_ != nullptr; }
+
   // For the parts of a chain
   void begin(Operation& op) noexcept;
   /// \return false: it cannot, nothing has begun
   bool start_linked(std::span<Operation* const> parts) noexcept;
+
+  /// For what decides itself when to start: it has an entry now.
+  void give_to_driver(Operation& op) noexcept;
 
   // For streams and their buffers: hub_streams.cpp
   void add(StreamState& stream) noexcept;

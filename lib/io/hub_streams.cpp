@@ -29,8 +29,7 @@ void Hub::remove(StreamState& stream) noexcept {
 
 void Hub::run(StreamState& stream) noexcept {
   stream.generation = ++generation_;
-  driver_->start(stream);
-  if (turn_by_ == kNever) turn_by_ = now() + kMostDelay;
+  give_to_driver(stream);
 }
 
 bool Hub::interrupt(StreamState& stream) noexcept { return driver_->cancel(stream); }
@@ -112,8 +111,7 @@ void Hub::look_at_shelves() noexcept {
 void Hub::read_mail_of(Shelf& shelf, std::uint32_t news) noexcept {
   // That a buffer is back the look of this turn will find.
   if ((news & InboxNode::kPoolDropped) == 0) return;
-  shelf.note_pool_is_gone();
-  if (shelf.abandoned()) shelf.disconnect(*this);
+  shelf.pool_of_users_is_gone(*this);
 }
 
 }  // namespace weft::io::detail

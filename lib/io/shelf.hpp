@@ -13,13 +13,11 @@
 
 namespace weft::io::detail {
 
-class StreamState;
-
 /// A buffer is in one of four places: with the kernel, which chooses (a ring of buffers); free, where
 /// there is no such ring; with a lease or a stream; or on its way back.
 ///
 /// Any thread brings a buffer back: a push to a stack that the hub's thread only ever takes whole. It
-/// does so when it runs out, and once per turn. If streams wait for a buffer, it sets `wanted_` and looks
+/// does so when it runs out, and once per turn. If somebody waits for a buffer, it sets `wanted_` and looks
 /// once more; who brings one looks at `wanted_` after that, and if it is set, posts.
 class Shelf : public InboxNode {
  public:
@@ -32,6 +30,8 @@ class Shelf : public InboxNode {
 
   void give_back(std::uint32_t buffer) noexcept;
   std::byte* address(std::uint32_t buffer) const noexcept;
+  /// Of each buffer.
+  std::uint32_t bytes() const noexcept;
   /// Relaxed: only the hub's own thread asks, which has set and will reset it.
   bool belongs_to(const Hub& hub) const noexcept { return hub_.load(relaxed) == &hub; }
   /// \return true: it had no hub, and has this one now
@@ -44,9 +44,15 @@ class Shelf : public InboxNode {
   void disconnect(Hub& hub) noexcept;
 
   void add_user() noexcept { ++users_; }
-  void remove_user() noexcept { --users_; }
-  bool abandoned() const noexcept { return pool_is_gone_ && users_ == 0; }
-  void note_pool_is_gone() noexcept { pool_is_gone_ = true; }
+  /// It may be another hub's after that.
+  void remove_user_of(Hub& hub) noexcept {
+    --users_;
+    leave_if_abandoned(hub);
+  }
+  void pool_of_users_is_gone(Hub& hub) noexcept {
+    pool_is_gone_ = true;
+    leave_if_abandoned(hub);
+  }
 
   /// True if the kernel chooses, by `group`.
   bool kernel_chooses() const noexcept { return ring_size_ != 0; }
@@ -59,8 +65,8 @@ class Shelf : public InboxNode {
   std::int32_t take() noexcept;
 
   /// To be told when a buffer is there. \return false: there is one
-  bool wait(StreamState& stream) noexcept;
-  void stop_waiting(StreamState& stream) noexcept;
+  bool wait(Operation& op) noexcept;
+  void stop_waiting(Operation& op) noexcept;
   /// Collects what came back, and tells who waits.
   void look() noexcept;
 
@@ -74,6 +80,9 @@ class Shelf : public InboxNode {
     bool with_kernel = false;
   };
 
+  void leave_if_abandoned(Hub& hub) noexcept {
+    if (pool_is_gone_ && users_ == 0) disconnect(hub);
+  }
   void collect() noexcept;
   void put(std::uint32_t buffer) noexcept;
   void publish() noexcept;
@@ -89,9 +98,9 @@ class Shelf : public InboxNode {
   // The hub's thread's:
   std::uint32_t free_ = kNone;
   std::uint32_t num_ready_ = 0;  // with the kernel, or free
-  unsigned users_ = 0;           // streams
+  unsigned users_ = 0;           // streams and operations
   bool pool_is_gone_ = false;
-  Line waiting_;                 // StreamState
+  Line waiting_;                 // StreamState and Receive
   void* ring_ = nullptr;         // io_uring_buf[ring_size_]
   unsigned ring_size_ = 0;
   std::uint16_t ring_tail_ = 0;

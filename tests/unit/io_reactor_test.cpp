@@ -172,6 +172,9 @@ BOOST_AUTO_TEST_CASE(leaves_the_tables_alone) {
   const auto sum = drive_until(user.ring, reactor, pool, pool.spawn([&]() -> Task<std::size_t> {
     std::size_t total = (co_await io::write(files[1], buffers[0]).on(reactor)).value();
     total += (co_await io::read(files[0], buffers[1]).on(reactor)).value();
+    io::BufferPool chosen(2, 8);  // those are of a pool's threads
+    const auto refused = co_await io::recv(files[0], chosen).on(reactor);
+    weft::test::require(refused.error() == std::errc::operation_not_supported, "refused");
     co_return total;
   }));
   BOOST_TEST(sum == 16u);

@@ -77,6 +77,7 @@ enum class Kind : std::uint8_t {
   kWait,   ///< `stream`: it ends with an item of that
   kStream, ///< the driver, time and again: it is a StreamState
   kChain,  ///< its parts, one after the other: it is a Chain
+  kReceive,  ///< the driver, once there is a buffer: it is a Receive
 };
 
 /// Why an operation was cancelled.
