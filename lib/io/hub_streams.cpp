@@ -64,18 +64,6 @@ void Hub::leave_streams() noexcept {
   deliver();  // to tasks of other pools that waited
 }
 
-bool Hub::drop_is_posted(StreamState& stream) noexcept {
-  take_mail();
-  InboxNode** at = &mail_;
-  while (*at != nullptr && *at != &stream) at = &(*at)->next_in_inbox;
-  if (*at == nullptr) return false;
-  // Acquire: pairs with post().
-  const bool dropped = (stream.news.exchange(0, acquire) & InboxNode::kStreamDropped) != 0;
-  *at = stream.next_in_inbox;
-  if (*at == nullptr) mail_end_ = at;
-  return dropped;
-}
-
 // ---- for buffers ---------------------------------------------------------------------------
 
 void Hub::add(Shelf& shelf) noexcept {

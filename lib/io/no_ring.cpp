@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// In place of ring.cpp, without liburing.
+// In place of the ring, without liburing.
 #include <system_error>
 
 #include "io/driver.hpp"

@@ -21,6 +21,9 @@ inline constexpr unsigned kCompletions = 4096;
 // More may be in flight: an operation may wait for what a later one does, so none is held back for want
 // of room. What ends beyond that the kernel keeps in a list of its own (IORING_FEAT_NODROP).
 
+// What an operation's entry is when it is in the kernel.
+enum EntryState : std::uint8_t { kItself, kItsPoll };
+
 // The address, with the generation's lower bits above it. An operation that is started where another
 // one was has another number, so nothing that was meant for that one hits it.
 inline std::uint64_t tag_of(const Operation& op) noexcept {
