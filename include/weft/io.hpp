@@ -9,9 +9,11 @@
 #include "weft/io/data.hpp"     // IWYU pragma: export
 #include "weft/io/fd.hpp"       // IWYU pragma: export
 #include "weft/io/files.hpp"    // IWYU pragma: export
+#include "weft/io/fixed.hpp"    // IWYU pragma: export
 #include "weft/io/link.hpp"     // IWYU pragma: export
 #include "weft/io/raw.hpp"      // IWYU pragma: export
 #include "weft/io/reactor.hpp"  // IWYU pragma: export
+#include "weft/io/receive.hpp"  // IWYU pragma: export
 #include "weft/io/result.hpp"   // IWYU pragma: export
 #include "weft/io/sockets.hpp"  // IWYU pragma: export
 #include "weft/io/streams.hpp"  // IWYU pragma: export

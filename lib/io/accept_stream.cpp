@@ -16,7 +16,7 @@ constexpr std::size_t kMostAhead = 256;
 
 class AcceptStream final : public StreamState {
  public:
-  AcceptStream(int listener, int with) noexcept : StreamState(listener), accept_flags_(with) {}
+  AcceptStream(BorrowedFd listener, int with) noexcept : StreamState(listener), accept_flags_(with) {}
   ~AcceptStream() override = default;
 
  private:
@@ -76,7 +76,7 @@ class AcceptStream final : public StreamState {
 
 }  // namespace
 
-StreamState* make_accept_stream(int listener, int flags) {
+StreamState* make_accept_stream(BorrowedFd listener, int flags) {
   return new AcceptStream(listener, flags);
 }
 

@@ -15,6 +15,7 @@ struct io_uring;
 namespace weft::io::detail {
 
 class Hub;
+class Registration;
 
 /// Belongs to one thread, as its hub does: nothing here is thread-safe. Completions are given to
 /// `Hub::completed` (`Hub::progressed` if more are to come), from within `poll`, `wait` and `cancel`
@@ -57,6 +58,8 @@ class Driver {
   virtual std::int32_t provide(void*, unsigned, std::uint16_t) noexcept { return -ENOSYS; }
   /// Nothing uses the group any more.
   virtual void stop_providing(std::uint16_t) noexcept {}
+  /// Nothing uses that set any more.
+  virtual void leave(Registration&) noexcept {}
 };
 
 /// \param event the eventfd that ends `wait` \return nullptr if there is no such thing here

@@ -91,6 +91,9 @@ class Hub {
   void cancel(Operation& op, Reason reason) noexcept;
   bool closed() const noexcept { return closed_; }
 
+  /// Of a node that nobody can post any more.
+  void leave_inbox(InboxNode& node) noexcept;
+
   // For a Reactor
   void adopt(io_uring& theirs);  ///< \throws std::system_error
   bool dispatch(const io_uring_cqe& cqe) noexcept;
@@ -102,10 +105,15 @@ class Hub {
     return operations_ == nullptr && streams_ == nullptr && mail_ == nullptr && !has_mail();
   }
 
+  bool of_pool() const noexcept { return pool_ != nullptr; }
+
   // For the parts of a chain
   void begin(Operation& op) noexcept;
   /// \return false: it cannot, nothing has begun
   bool start_linked(std::span<Operation* const> parts) noexcept;
+
+  /// For what decides itself when to start: it has an entry now.
+  void give_to_driver(Operation& op) noexcept;
 
   // For streams and their buffers: hub_streams.cpp
   void add(StreamState& stream) noexcept;
@@ -147,7 +155,6 @@ class Hub {
   void wake(bool was_empty) noexcept;
   void take_mail() noexcept;
   void read_mail() noexcept;
-  void leave_inbox(InboxNode& node) noexcept;
   void dispatch(Operation& op) noexcept;
   void cancel_all() noexcept;
   void cancel_dropped() noexcept;
@@ -163,6 +170,8 @@ class Hub {
   // As an upper bound between two submissions and two looks at the clock of a busy worker.
   static constexpr unsigned kMostTasks = 61;  // as for the injection list
   static constexpr Nanoseconds kMostDelay = 50'000;
+  // As long as frames that are ready may wait for older ones.
+  static constexpr Nanoseconds kMostWait = 1'000'000;
 
   PoolState* const pool_;
   Atomic<InboxNode*> inbox_{nullptr};  // a stack; only ever taken whole
@@ -187,6 +196,7 @@ class Hub {
   unsigned tasks_since_turn_ = 0;
   std::size_t batch_ = 0;  // tasks that come before frames which are ready now
   Nanoseconds turn_by_ = kNever;
+  Nanoseconds deliver_by_ = kNever;  // kNever also if no frames are kept back
   bool listed_ = false;  // among the pool's sleepers
   bool closed_ = false;
   bool look_for_dropped_ = false;

@@ -29,8 +29,7 @@ void Hub::remove(StreamState& stream) noexcept {
 
 void Hub::run(StreamState& stream) noexcept {
   stream.generation = ++generation_;
-  driver_->start(stream);
-  if (turn_by_ == kNever) turn_by_ = now() + kMostDelay;
+  give_to_driver(stream);
 }
 
 bool Hub::interrupt(StreamState& stream) noexcept { return driver_->cancel(stream); }
@@ -63,36 +62,6 @@ void Hub::leave_streams() noexcept {
   }
   while (shelves_ != nullptr) shelves_->disconnect(*this);
   deliver();  // to tasks of other pools that waited
-}
-
-bool Hub::drop_is_posted(StreamState& stream) noexcept {
-  take_mail();
-  InboxNode** at = &mail_;
-  while (*at != nullptr && *at != &stream) at = &(*at)->next_in_inbox;
-  if (*at == nullptr) return false;
-  // Acquire: pairs with post().
-  const bool dropped = (stream.news.exchange(0, acquire) & InboxNode::kStreamDropped) != 0;
-  *at = stream.next_in_inbox;
-  if (*at == nullptr) mail_end_ = at;
-  return dropped;
-}
-
-void Hub::start_mail_of(StreamState& stream) noexcept {
-  for (InboxNode** at = &mail_; *at != nullptr;) {
-    InboxNode& node = **at;
-    // Relaxed: of a node that is in the inbox this bit does not change. Others than operations lack it.
-    const bool is_start = (node.news.load(relaxed) & InboxNode::kStart) != 0;
-    if (!is_start || static_cast<Operation&>(node).stream != &stream) {
-      at = &node.next_in_inbox;
-      continue;
-    }
-    *at = node.next_in_inbox;
-    if (*at == nullptr) mail_end_ = at;
-    auto& op = static_cast<Operation&>(node);
-    // Acq_rel: see post().
-    if ((op.news.exchange(0, acq_rel) & InboxNode::kStop) != 0) op.reason = Reason::kStopped;
-    start(op);
-  }
 }
 
 // ---- for buffers ---------------------------------------------------------------------------
@@ -130,8 +99,7 @@ void Hub::look_at_shelves() noexcept {
 void Hub::read_mail_of(Shelf& shelf, std::uint32_t news) noexcept {
   // That a buffer is back the look of this turn will find.
   if ((news & InboxNode::kPoolDropped) == 0) return;
-  shelf.note_pool_is_gone();
-  if (shelf.abandoned()) shelf.disconnect(*this);
+  shelf.pool_of_users_is_gone(*this);
 }
 
 }  // namespace weft::io::detail

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "io/driver.hpp"
+#include "io/fixed_table.hpp"
 #include "io/hub.hpp"
 #include "io/line.hpp"
 
@@ -19,6 +20,9 @@ inline constexpr unsigned kSubmissions = 256;
 inline constexpr unsigned kCompletions = 4096;
 // More may be in flight: an operation may wait for what a later one does, so none is held back for want
 // of room. What ends beyond that the kernel keeps in a list of its own (IORING_FEAT_NODROP).
+
+// What an operation's entry is when it is in the kernel.
+enum EntryState : std::uint8_t { kItself, kItsPoll };
 
 // The address, with the generation's lower bits above it. An operation that is started where another
 // one was has another number, so nothing that was meant for that one hits it.
@@ -35,6 +39,8 @@ class Ring : public Driver {
  public:
   Ring(Hub& hub, int event) noexcept : hub_(hub), event_(event) {}
   ~Ring() override {
+    buffers_.leave_all();
+    files_.leave_all();
     if (made_) io_uring_queue_exit(&own_);
   }
   Ring(const Ring&) = delete;
@@ -58,6 +64,7 @@ class Ring : public Driver {
   void stop_providing(std::uint16_t group) noexcept override {
     io_uring_unregister_buf_ring(&ring_, group);
   }
+  void leave(Registration& one) noexcept override { one.table->leave(one); }
 
  protected:
   Ring(Hub& hub, int event, io_uring& theirs, std::uint64_t wake_up,
@@ -72,6 +79,7 @@ class Ring : public Driver {
   void watch_event() noexcept;
   void take(const io_uring_cqe& cqe) noexcept;
   virtual void fill(io_uring_sqe& sqe, Operation& op) noexcept;
+  void use_registered(io_uring_sqe& sqe, const Operation& op) noexcept;
   virtual void enter(unsigned wait_for, Nanoseconds timeout) noexcept;
   virtual void reap() noexcept;
   // Relaxed, here and in ready(): what it leads to acquires.
@@ -94,6 +102,8 @@ class Ring : public Driver {
   bool event_watched_ = false;
   Line waiting_;     // for an entry, where the kernel takes none
   Line to_cancel_;   // in the kernel; their cancellations wait for an entry
+  FixedTable buffers_{hub_, ring_, false};
+  FixedTable files_{hub_, ring_, true};
 };
 
 }  // namespace weft::io::detail

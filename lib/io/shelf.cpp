@@ -9,6 +9,7 @@
 #include <string>
 
 #include "io/stream.hpp"
+#include "weft/io/receive.hpp"
 
 namespace weft::io {
 
@@ -103,6 +104,8 @@ Shelf::~Shelf() {
 std::byte* Shelf::address(std::uint32_t buffer) const noexcept {
   return memory_ + std::size_t{buffer} * shelves_.bytes;
 }
+
+std::uint32_t Shelf::bytes() const noexcept { return shelves_.bytes; }
 
 void Shelf::give_back(std::uint32_t buffer) noexcept {
   if (returned_.push(records_.get(), buffer)) wire_.post(*this, InboxNode::kBufferBack);
@@ -201,24 +204,28 @@ std::int32_t Shelf::take() noexcept {
   return static_cast<std::int32_t>(std::exchange(free_, records_[free_].next));
 }
 
-bool Shelf::wait(StreamState& stream) noexcept {
+bool Shelf::wait(Operation& op) noexcept {
   if (returned_.want()) collect();
   if (num_ready_ != 0) return false;  // somebody may post in vain
-  waiting_.append(stream);
+  waiting_.append(op);
   return true;
 }
 
-void Shelf::stop_waiting(StreamState& stream) noexcept { waiting_.remove(stream); }
+void Shelf::stop_waiting(Operation& op) noexcept { waiting_.remove(op); }
 
 void Shelf::look() noexcept {
   collect();
   while (!waiting_.empty()) {
     // Those that are there now: who finds nothing after all waits again.
     for (Operation* const last = waiting_.last; num_ready_ != 0 && !waiting_.empty();) {
-      auto& stream = static_cast<StreamState&>(*waiting_.first);
-      const bool was_last = &stream == last;
-      waiting_.remove(stream);
-      stream.resume();
+      Operation& one = *waiting_.first;
+      const bool was_last = &one == last;
+      waiting_.remove(one);
+      if (one.kind == Kind::kReceive) {
+        static_cast<Receive&>(one).begin();
+      } else {
+        static_cast<StreamState&>(one).resume();
+      }
       if (was_last) break;
     }
     if (waiting_.empty()) return;

@@ -15,14 +15,12 @@
 
 namespace weft::io::detail {
 
-class StreamState;
-
 /// A buffer is in one of four places: with the kernel, which chooses (a ring of buffers); free, where
 /// there is no such ring; with a lease or a stream; or on its way back.
 ///
 /// Any thread brings a buffer back: a push to a stack that the hub's thread only ever takes whole. It
-/// does so when it runs out, and once per turn. If streams wait for a buffer, it says that one is
-/// wanted and looks once more; who brings one looks whether it is after that, and if so, posts.
+/// does so when it runs out, and once per turn. If somebody waits for a buffer, it says that one
+/// is wanted and looks once more; who brings one looks whether it is after that, and if so, posts.
 class Shelf : public InboxNode {
  public:
   explicit Shelf(Shelves& of);  ///< \throws std::bad_alloc
@@ -34,6 +32,8 @@ class Shelf : public InboxNode {
 
   void give_back(std::uint32_t buffer) noexcept;
   std::byte* address(std::uint32_t buffer) const noexcept;
+  /// Of each buffer.
+  std::uint32_t bytes() const noexcept;
   /// That hub's own thread.
   bool belongs_to(const Hub& hub) const noexcept { return tenancy_.is_of(hub); }
   /// \return true: it had no hub, and has this one now
@@ -46,9 +46,15 @@ class Shelf : public InboxNode {
   void disconnect(Hub& hub) noexcept;
 
   void add_user() noexcept { ++users_; }
-  void remove_user() noexcept { --users_; }
-  bool abandoned() const noexcept { return pool_is_gone_ && users_ == 0; }
-  void note_pool_is_gone() noexcept { pool_is_gone_ = true; }
+  /// It may be another hub's after that.
+  void remove_user_of(Hub& hub) noexcept {
+    --users_;
+    leave_if_abandoned(hub);
+  }
+  void pool_of_users_is_gone(Hub& hub) noexcept {
+    pool_is_gone_ = true;
+    leave_if_abandoned(hub);
+  }
 
   /// True if the kernel chooses, by `group`.
   bool kernel_chooses() const noexcept { return ring_size_ != 0; }
@@ -61,8 +67,8 @@ class Shelf : public InboxNode {
   std::int32_t take() noexcept;
 
   /// To be told when a buffer is there. \return false: there is one
-  bool wait(StreamState& stream) noexcept;
-  void stop_waiting(StreamState& stream) noexcept;
+  bool wait(Operation& op) noexcept;
+  void stop_waiting(Operation& op) noexcept;
   /// Collects what came back, and tells who waits.
   void look() noexcept;
 
@@ -72,6 +78,9 @@ class Shelf : public InboxNode {
  private:
   static constexpr std::uint32_t kNone = BufferRecord::kNone;
 
+  void leave_if_abandoned(Hub& hub) noexcept {
+    if (pool_is_gone_ && users_ == 0) disconnect(hub);
+  }
   void collect() noexcept;
   void put(std::uint32_t buffer) noexcept;
   void publish() noexcept;
@@ -86,9 +95,9 @@ class Shelf : public InboxNode {
   // The hub's thread's:
   std::uint32_t free_ = kNone;
   std::uint32_t num_ready_ = 0;  // with the kernel, or free
-  unsigned users_ = 0;           // streams
+  unsigned users_ = 0;           // streams and operations
   bool pool_is_gone_ = false;
-  Line waiting_;                 // StreamState
+  Line waiting_;                 // StreamState and Receive
   void* ring_ = nullptr;         // io_uring_buf[ring_size_]
   unsigned ring_size_ = 0;
   std::uint16_t ring_tail_ = 0;

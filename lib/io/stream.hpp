@@ -22,7 +22,10 @@ namespace weft::io::detail {
 /// request then brings items until the kernel ends it, also while nobody waits.
 class StreamState : public Operation {
  public:
-  explicit StreamState(int of) noexcept : fd(of) { kind = Kind::kStream; }
+  explicit StreamState(BorrowedFd of) noexcept : fd(of.get()) {
+    kind = Kind::kStream;
+    keep(of);
+  }
   virtual ~StreamState() = default;
   StreamState(const StreamState&) = delete;
   StreamState& operator=(const StreamState&) = delete;

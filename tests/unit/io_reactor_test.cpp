@@ -159,6 +159,29 @@ WEFT_IO_TEST_EACH_WORKERS(timers_timeouts_and_tokens) {
   BOOST_TEST(good == 4);
 }
 
+// Registered buffers and files do as ordinary ones: the tables of that ring are the program's.
+BOOST_AUTO_TEST_CASE(leaves_the_tables_alone) {
+  UserRing user;
+  if (!user.made) return;
+  io::Reactor reactor{user.ring};
+  Threadpool pool(1);
+  const Ends pipe = weft::test::make_pipe();
+  const int ends[] = {pipe.first.get(), pipe.second.get()};
+  const io::FixedFiles files(ends);
+  const io::FixedBuffers buffers(2, 8);
+  const auto sum = drive_until(user.ring, reactor, pool, pool.spawn([&]() -> Task<std::size_t> {
+    std::size_t total = (co_await io::write(files[1], buffers[0]).on(reactor)).value();
+    total += (co_await io::read(files[0], buffers[1]).on(reactor)).value();
+    io::BufferPool chosen(2, 8);  // those are of a pool's threads
+    const auto refused = co_await io::recv(files[0], chosen).on(reactor);
+    weft::test::require(refused.error() == std::errc::operation_not_supported, "refused");
+    co_return total;
+  }));
+  BOOST_TEST(sum == 16u);
+  BOOST_TEST(io_uring_register_files_sparse(&user.ring, 4) == 0);  // they are still to be made
+  BOOST_TEST(io_uring_register_buffers_sparse(&user.ring, 4) == 0);
+}
+
 // More than its queues take.
 WEFT_IO_TEST_EACH_WORKERS(many_on_a_small_ring) {
   UserRing user(4);

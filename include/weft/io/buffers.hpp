@@ -73,11 +73,11 @@ class Lease {
   std::uint32_t buffer_ = 0;
 };
 
-/// Buffers of one size, which `recv_many` fills and hands out as leases. While all are out,
+/// Buffers of one size, which `recv` and `recv_many` fill and hand out as leases. While all are out,
 /// receiving waits for one to come back; what the peer sends stays in the socket meanwhile.
 ///
 /// Each thread that receives with it has `count` buffers of its own, made when it first does, so that
-/// threads do not compete for them. Must not be destroyed before the streams that use it.
+/// threads do not compete for them. Must not be destroyed before the streams and operations that use it.
 class BufferPool {
  public:
   /// \param count of buffers, at most 32,768 \param bytes of each

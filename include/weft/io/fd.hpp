@@ -8,6 +8,8 @@
 
 #include <utility>
 
+#include "weft/io/fixed_ref.hpp"
+
 namespace weft::io {
 
 /// Owns a file descriptor, and closes it. Move-only; not thread-safe.
@@ -41,7 +43,13 @@ class BorrowedFd {
  public:
   // Implicit: every operation takes an Fd as it is.
   BorrowedFd(const Fd& fd) noexcept : fd_(fd.get()) {}
+  /// Of FixedFiles. \param slot its number in the tables of those rings that have registered it
+  BorrowedFd(int fd, int slot, detail::FixedSet& set) noexcept : fd_(fd), slot_(slot), set_(&set) {}
   int get() const noexcept { return fd_; }
+
+  // For the operations.
+  int slot() const noexcept { return slot_; }
+  detail::FixedSet* set() const noexcept { return set_; }
 
  private:
   friend BorrowedFd borrow(int fd) noexcept;
@@ -51,6 +59,8 @@ class BorrowedFd {
   explicit BorrowedFd(Number number) noexcept : fd_(number.fd) {}
 
   int fd_;
+  int slot_ = -1;
+  detail::FixedSet* set_ = nullptr;
 };
 
 /// For an operation on a plain descriptor: `io::read(io::borrow(0), buffer)`. AT_FDCWD is one too.

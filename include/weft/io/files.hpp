@@ -32,6 +32,13 @@ class PathOperation : public Awaitable<Derived, T> {
   PathOperation(std::string path, std::string second_path) noexcept
       : path_(std::move(path)), second_path_(std::move(second_path)), two_paths_(true) {}
 
+  /// By its own number: io_uring looks paths up in no other way.
+  void in(std::uint8_t opcode, BorrowedFd directory, std::uint32_t length) noexcept {
+    this->entry(opcode, directory.get());
+    this->sqe().len = length;
+    this->file_set = FixedRef(directory.set());
+  }
+
  private:
   std::string path_;
   std::string second_path_;
@@ -40,18 +47,18 @@ class PathOperation : public Awaitable<Derived, T> {
 
 class Open : public PathOperation<Open, Fd> {
  public:
-  Open(int directory, std::string path, int flags, mode_t mode) noexcept
+  Open(BorrowedFd directory, std::string path, int flags, mode_t mode) noexcept
       : PathOperation(std::move(path)) {
-    entry(IORING_OP_OPENAT, directory, nullptr, mode);
+    in(IORING_OP_OPENAT, directory, mode);
     sqe().open_flags = static_cast<std::uint32_t>(flags);
   }
 };
 
 class Stat : public PathOperation<Stat, struct ::statx> {
  public:
-  Stat(int directory, std::string path, int flags, unsigned mask) noexcept
+  Stat(BorrowedFd directory, std::string path, int flags, unsigned mask) noexcept
       : PathOperation(std::move(path)) {
-    entry(IORING_OP_STATX, directory, nullptr, mask);
+    in(IORING_OP_STATX, directory, mask);
     sqe().statx_flags = static_cast<std::uint32_t>(flags);
   }
   void prepare() noexcept {
@@ -69,24 +76,25 @@ class Stat : public PathOperation<Stat, struct ::statx> {
 
 class ChangeDirectory : public PathOperation<ChangeDirectory, void> {
  public:
-  ChangeDirectory(std::uint8_t opcode, int directory, std::string path, std::uint32_t length,
-                  std::uint32_t flags) noexcept
+  ChangeDirectory(std::uint8_t opcode, BorrowedFd directory, std::string path,
+                  std::uint32_t length, std::uint32_t flags) noexcept
       : PathOperation(std::move(path)) {
-    entry(opcode, directory, nullptr, length);
+    in(opcode, directory, length);
     sqe().unlink_flags = flags;
   }
-  ChangeDirectory(std::uint8_t opcode, int directory, std::string path, int second_directory,
-                  std::string second_path, std::uint32_t flags) noexcept
+  ChangeDirectory(std::uint8_t opcode, BorrowedFd directory, std::string path,
+                  BorrowedFd second_directory, std::string second_path,
+                  std::uint32_t flags) noexcept
       : PathOperation(std::move(path), std::move(second_path)) {
-    entry(opcode, directory, nullptr, static_cast<std::uint32_t>(second_directory));
-    sqe().len = static_cast<std::uint32_t>(second_directory);  // may be AT_FDCWD, negative
+    in(opcode, directory, static_cast<std::uint32_t>(second_directory.get()));  // or AT_FDCWD
     sqe().rename_flags = flags;
+    other_set = FixedRef(second_directory.set());
   }
 };
 
 class FileControl : public Awaitable<FileControl, void> {
  public:
-  FileControl(std::uint8_t opcode, int fd) noexcept { entry(opcode, fd); }
+  FileControl(std::uint8_t opcode, BorrowedFd fd) noexcept { entry(opcode, fd); }
 };
 
 class Close : public Awaitable<Close, void> {
@@ -106,18 +114,18 @@ class Close : public Awaitable<Close, void> {
 
 /// As openat(2), O_CLOEXEC included. \return the file
 inline auto openat(BorrowedFd directory, std::string path, int flags, mode_t mode = 0) noexcept {
-  return detail::Open(directory.get(), std::move(path), flags | O_CLOEXEC, mode);
+  return detail::Open(directory, std::move(path), flags | O_CLOEXEC, mode);
 }
 
 /// As close(2); waits for what the file system still has to do.
 inline auto close(Fd fd) noexcept { return detail::Close(std::move(fd)); }
 
 /// As fsync(2).
-inline auto fsync(BorrowedFd fd) noexcept { return detail::FileControl(IORING_OP_FSYNC, fd.get()); }
+inline auto fsync(BorrowedFd fd) noexcept { return detail::FileControl(IORING_OP_FSYNC, fd); }
 
 /// As fdatasync(2).
 inline auto fdatasync(BorrowedFd fd) noexcept {
-  auto op = detail::FileControl(IORING_OP_FSYNC, fd.get());
+  auto op = detail::FileControl(IORING_OP_FSYNC, fd);
   op.sqe().fsync_flags = IORING_FSYNC_DATASYNC;
   return op;
 }
@@ -125,7 +133,7 @@ inline auto fdatasync(BorrowedFd fd) noexcept {
 /// As fallocate(2).
 inline auto fallocate(BorrowedFd fd, int mode, std::uint64_t offset,
                       std::uint64_t length) noexcept {
-  auto op = detail::FileControl(IORING_OP_FALLOCATE, fd.get());
+  auto op = detail::FileControl(IORING_OP_FALLOCATE, fd);
   op.sqe().off = offset;
   op.sqe().addr = length;
   op.sqe().len = static_cast<std::uint32_t>(mode);
@@ -135,25 +143,25 @@ inline auto fallocate(BorrowedFd fd, int mode, std::uint64_t offset,
 /// As statx(2). \return the struct statx
 inline auto statx(BorrowedFd directory, std::string path, int flags = 0,
                   unsigned mask = STATX_BASIC_STATS | STATX_BTIME) noexcept {
-  return detail::Stat(directory.get(), std::move(path), flags, mask);
+  return detail::Stat(directory, std::move(path), flags, mask);
 }
 
 /// As unlinkat(2); with AT_REMOVEDIR a directory.
 inline auto unlinkat(BorrowedFd directory, std::string path, int flags = 0) noexcept {
-  return detail::ChangeDirectory(IORING_OP_UNLINKAT, directory.get(), std::move(path), 0,
+  return detail::ChangeDirectory(IORING_OP_UNLINKAT, directory, std::move(path), 0,
                                  static_cast<std::uint32_t>(flags));
 }
 
 /// As renameat2(2).
 inline auto renameat(BorrowedFd directory, std::string path, BorrowedFd new_directory,
                      std::string new_path, unsigned flags = 0) noexcept {
-  return detail::ChangeDirectory(IORING_OP_RENAMEAT, directory.get(), std::move(path),
-                                 new_directory.get(), std::move(new_path), flags);
+  return detail::ChangeDirectory(IORING_OP_RENAMEAT, directory, std::move(path),
+                                 new_directory, std::move(new_path), flags);
 }
 
 /// As mkdirat(2).
 inline auto mkdirat(BorrowedFd directory, std::string path, mode_t mode = 0777) noexcept {
-  return detail::ChangeDirectory(IORING_OP_MKDIRAT, directory.get(), std::move(path), mode, 0);
+  return detail::ChangeDirectory(IORING_OP_MKDIRAT, directory, std::move(path), mode, 0);
 }
 
 }  // namespace weft::io

@@ -22,6 +22,7 @@
 #include "weft/detail/config.hpp"
 #include "weft/detail/task_node.hpp"
 #include "weft/io/fd.hpp"
+#include "weft/io/fixed_ref.hpp"
 #include "weft/io/result.hpp"
 
 namespace weft::io {
@@ -62,6 +63,7 @@ struct InboxNode {
   static constexpr std::uint32_t kStreamDropped = 64;  ///< a stream's: its owner is gone
   static constexpr std::uint32_t kBufferBack = 128;    ///< a shelf's: somebody waits for it
   static constexpr std::uint32_t kPoolDropped = 256;   ///< a shelf's: its buffer pool is gone
+  static constexpr std::uint32_t kSetUnused = 512;     ///< a registration's: so is what it is of
 
   InboxNode* next_in_inbox = nullptr;
   weft::detail::Atomic<std::uint32_t> news{0};
@@ -75,6 +77,7 @@ enum class Kind : std::uint8_t {
   kWait,   ///< `stream`: it ends with an item of that
   kStream, ///< the driver, time and again: it is a StreamState
   kChain,  ///< its parts, one after the other: it is a Chain
+  kReceive,  ///< the driver, once there is a buffer: it is a Receive
 };
 
 /// Why an operation was cancelled.
@@ -111,6 +114,9 @@ class Operation : public InboxNode {
         stream(other.stream),
         done_bytes(other.done_bytes),
         kind(other.kind),
+        file_slot(other.file_slot),
+        file_set(std::move(other.file_set)),
+        other_set(std::move(other.other_set)),
         token(std::move(other.token)) {
     std::memcpy(entry_, other.entry_, sizeof entry_);
   }
@@ -121,6 +127,12 @@ class Operation : public InboxNode {
   io_uring_sqe& sqe() noexcept { return *reinterpret_cast<io_uring_sqe*>(entry_); }
   const io_uring_sqe& sqe() const noexcept {
     return *reinterpret_cast<const io_uring_sqe*>(entry_);
+  }
+
+  /// For an entry on that descriptor: if it is of FixedFiles, they stay.
+  void keep(BorrowedFd fd) noexcept {
+    file_slot = fd.slot();
+    file_set = FixedRef(fd.set());
   }
 
   std::int32_t result = 0;  ///< as a completion has it: a value, or an error number negated
@@ -158,6 +170,10 @@ class Operation : public InboxNode {
   bool linked = false;              ///< of a chain: the driver has all of it
   int driver_fd = -1;               ///< of epoll: what it waits for, and
   std::uint32_t driver_events = 0;  ///< which events
+
+  int file_slot = -1;  ///< if the descriptor is of FixedFiles: its number in the table of a ring, or -1
+  FixedRef file_set;   ///< those
+  FixedRef other_set;  ///< the FixedBuffers in which the buffer lies, or FixedFiles of a second descriptor
 
   std::stop_token token;
   std::optional<std::stop_callback<StopCallback>> on_stop;
@@ -272,6 +288,11 @@ class [[nodiscard]] Awaitable : public Base {
     this->sqe().off = offset;
     point_to(address);
     this->sqe().len = clamped(length);
+  }
+  void entry(std::uint8_t opcode, BorrowedFd fd, const void* address = nullptr,
+             std::size_t length = 0, std::uint64_t offset = 0) noexcept {
+    entry(opcode, fd.get(), address, length, offset);
+    this->keep(fd);
   }
   void point_to(const void* address) noexcept {
     this->sqe().addr = reinterpret_cast<std::uintptr_t>(address);

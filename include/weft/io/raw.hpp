@@ -25,7 +25,7 @@ class Nop : public Awaitable<Nop, void> {
 class Raw : public Awaitable<Raw, int> {
  public:
   Raw() noexcept = default;
-  Raw(int fd, std::uint32_t events) noexcept {
+  Raw(BorrowedFd fd, std::uint32_t events) noexcept {
     entry(IORING_OP_POLL_ADD, fd);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     events = (events << 16) | (events >> 16);
@@ -38,7 +38,7 @@ class Raw : public Awaitable<Raw, int> {
 
 /// Waits until the descriptor is ready for one of the events of poll(2): POLLIN, POLLOUT, ...
 /// \return which of them, or POLLERR, POLLHUP
-inline auto poll(BorrowedFd fd, unsigned events) noexcept { return detail::Raw(fd.get(), events); }
+inline auto poll(BorrowedFd fd, unsigned events) noexcept { return detail::Raw(fd, events); }
 
 /// Does nothing, by way of the kernel.
 inline auto nop() noexcept { return detail::Nop(); }

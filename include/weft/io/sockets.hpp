@@ -25,7 +25,7 @@ namespace detail {
 /// Moves a message. The value: bytes.
 class Message : public Awaitable<Message, std::size_t> {
  public:
-  Message(std::uint8_t opcode, int fd, const msghdr* message, int flags) noexcept {
+  Message(std::uint8_t opcode, BorrowedFd fd, const msghdr* message, int flags) noexcept {
     entry(opcode, fd, message, 1);
     sqe().msg_flags = static_cast<std::uint32_t>(flags);
   }
@@ -34,7 +34,7 @@ class Message : public Awaitable<Message, std::size_t> {
 /// Has no value.
 class Control : public Awaitable<Control, void> {
  public:
-  Control(std::uint8_t opcode, int fd, const void* address, std::size_t length,
+  Control(std::uint8_t opcode, BorrowedFd fd, const void* address, std::size_t length,
           std::uint64_t offset = 0) noexcept {
     entry(opcode, fd, address, length, offset);
   }
@@ -43,7 +43,7 @@ class Control : public Awaitable<Control, void> {
 /// The value: a socket.
 class Accept : public Awaitable<Accept, Fd> {
  public:
-  Accept(int fd, sockaddr* address, socklen_t* length, int flags) noexcept {
+  Accept(BorrowedFd fd, sockaddr* address, socklen_t* length, int flags) noexcept {
     entry(IORING_OP_ACCEPT, fd, address);
     sqe().addr2 = reinterpret_cast<std::uintptr_t>(length);
     sqe().accept_flags = static_cast<std::uint32_t>(flags);
@@ -92,21 +92,21 @@ WEFT_API Result<Fd> listen_now(const std::string& address, std::uint16_t port, i
 
 /// As recv(2). \return bytes received; 0: the peer sends no more
 inline auto recv(BorrowedFd fd, std::span<std::byte> buffer, int flags = 0) noexcept {
-  auto op = detail::Transfer(IORING_OP_RECV, fd.get(), buffer.data(), buffer.size(), 0);
+  auto op = detail::Transfer(IORING_OP_RECV, fd, buffer.data(), buffer.size(), 0);
   op.sqe().msg_flags = static_cast<std::uint32_t>(flags);
   return op;
 }
 
 /// As send(2). \return bytes sent
 inline auto send(BorrowedFd fd, std::span<const std::byte> buffer, int flags = 0) noexcept {
-  auto op = detail::Transfer(IORING_OP_SEND, fd.get(), buffer.data(), buffer.size(), 0);
+  auto op = detail::Transfer(IORING_OP_SEND, fd, buffer.data(), buffer.size(), 0);
   op.sqe().msg_flags = static_cast<std::uint32_t>(flags | MSG_NOSIGNAL);
   return op;
 }
 
 /// Sends all of the buffer. \return its size
 inline auto send_all(BorrowedFd fd, std::span<const std::byte> buffer, int flags = 0) noexcept {
-  auto op = detail::TransferAll(IORING_OP_SEND, fd.get(), buffer.data(), buffer.size(), 0);
+  auto op = detail::TransferAll(IORING_OP_SEND, fd, buffer.data(), buffer.size(), 0);
   op.sqe().msg_flags = static_cast<std::uint32_t>(flags | MSG_NOSIGNAL);
   return op;
 }
@@ -114,38 +114,38 @@ inline auto send_all(BorrowedFd fd, std::span<const std::byte> buffer, int flags
 /// The same without a copy, where the kernel can (6.0): the network card reads the buffer. Ends when
 /// nobody reads it any more. \return bytes sent
 inline auto send_zc(BorrowedFd fd, std::span<const std::byte> buffer, int flags = 0) noexcept {
-  auto op = detail::Transfer(IORING_OP_SEND_ZC, fd.get(), buffer.data(), buffer.size(), 0);
+  auto op = detail::Transfer(IORING_OP_SEND_ZC, fd, buffer.data(), buffer.size(), 0);
   op.sqe().msg_flags = static_cast<std::uint32_t>(flags | MSG_NOSIGNAL);
   return op;
 }
 
 /// As recvmsg(2); `message` and all it points to must stay. \return bytes received
 inline auto recvmsg(BorrowedFd fd, msghdr& message, int flags = 0) noexcept {
-  return detail::Message(IORING_OP_RECVMSG, fd.get(), &message, flags);
+  return detail::Message(IORING_OP_RECVMSG, fd, &message, flags);
 }
 
 /// As sendmsg(2); `message` and all it points to must stay. \return bytes sent
 inline auto sendmsg(BorrowedFd fd, const msghdr& message, int flags = 0) noexcept {
-  return detail::Message(IORING_OP_SENDMSG, fd.get(), &message, flags | MSG_NOSIGNAL);
+  return detail::Message(IORING_OP_SENDMSG, fd, &message, flags | MSG_NOSIGNAL);
 }
 
 /// As accept4(2). \return the connection's socket, closed on exec
 inline auto accept(BorrowedFd listener, int flags = SOCK_CLOEXEC) noexcept {
-  return detail::Accept(listener.get(), nullptr, nullptr, flags);
+  return detail::Accept(listener, nullptr, nullptr, flags);
 }
 inline auto accept(BorrowedFd listener, sockaddr* address, socklen_t* length,
                    int flags = SOCK_CLOEXEC) noexcept {
-  return detail::Accept(listener.get(), address, length, flags);
+  return detail::Accept(listener, address, length, flags);
 }
 
 /// As connect(2); the address must stay.
 inline auto connect(BorrowedFd fd, const sockaddr* address, socklen_t length) noexcept {
-  return detail::Control(IORING_OP_CONNECT, fd.get(), address, 0, length);
+  return detail::Control(IORING_OP_CONNECT, fd, address, 0, length);
 }
 
 /// As shutdown(2), with SHUT_RD, SHUT_WR or SHUT_RDWR.
 inline auto shutdown(BorrowedFd fd, int how = SHUT_RDWR) noexcept {
-  return detail::Control(IORING_OP_SHUTDOWN, fd.get(), nullptr, static_cast<std::size_t>(how));
+  return detail::Control(IORING_OP_SHUTDOWN, fd, nullptr, static_cast<std::size_t>(how));
 }
 
 /// A listening TCP socket, with SO_REUSEADDR, at a numeric address, IPv4 or IPv6, or at any if that is

@@ -48,8 +48,8 @@ WEFT_API void limit_stream(StreamState& stream, Nanoseconds time) noexcept;
 WEFT_API void stop_stream_on(StreamState& stream, std::stop_token stop) noexcept;
 WEFT_API void cancel_stream(StreamState& stream) noexcept;
 WEFT_API void drop_stream(StreamState& stream) noexcept;
-WEFT_API StreamState* make_accept_stream(int listener, int flags);
-WEFT_API StreamState* make_recv_stream(int socket, Shelves& shelves, int flags);
+WEFT_API StreamState* make_accept_stream(BorrowedFd listener, int flags);
+WEFT_API StreamState* make_recv_stream(BorrowedFd socket, Shelves& shelves, int flags);
 
 template <class T>
 class [[nodiscard]] Next : public Awaitable<Next<T>, T, NextBase> {
@@ -136,14 +136,14 @@ class [[nodiscard]] Stream {
 /// or memory is an item with an error, not the end: `next()` tries again, after a short pause.
 /// \throws std::bad_alloc
 inline Stream<Fd> accept_many(BorrowedFd listener, int flags = SOCK_CLOEXEC) {
-  return Stream<Fd>(detail::make_accept_stream(listener.get(), flags));
+  return Stream<Fd>(detail::make_accept_stream(listener, flags));
 }
 
 /// Receives into buffers of the pool, as they come. An empty lease says that the peer sends no more;
 /// the stream ends with it. While all buffers of the pool are out it waits.
 /// \throws std::bad_alloc
 inline Stream<Lease> recv_many(BorrowedFd socket, BufferPool& buffers, int flags = 0) {
-  return Stream<Lease>(detail::make_recv_stream(socket.get(), buffers.shelves(), flags));
+  return Stream<Lease>(detail::make_recv_stream(socket, buffers.shelves(), flags));
 }
 
 }  // namespace weft::io

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// What FixedBuffers and FixedFiles are, and what a ring knows of one. `docs/design/io.md`.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "io/hub.hpp"
+#include "io/wire.hpp"
+#include "weft/io/fixed_ref.hpp"
+
+namespace weft::io::detail {
+
+class FixedTable;
+
+/// One set in the table of one ring. It belongs to the thread of that ring's hub, which leaves it when the
+/// set is no longer used, or when the ring goes.
+class Registration : public InboxNode {
+ public:
+  explicit Registration(FixedSet& of) noexcept : set(of) {}
+
+  // ---- any thread
+
+  /// \return true: it was nobody's, and is the caller's
+  bool adopt() noexcept { return !taken_.exchange(true, acquire); }  // pairs with give_up
+  void set_is_unused() noexcept { wire.post(*this, InboxNode::kSetUnused); }
+
+  // ---- its hub's thread
+
+  void give_up() noexcept { taken_.store(false, release); }  // pairs with adopt: what is ours is theirs
+
+  FixedSet& set;
+  Wire<Hub> wire;
+  FixedTable* table = nullptr;
+  bool usable = false;                ///< the kernel took it
+  Registration* next_made = nullptr;  ///< of the same set
+
+ private:
+  Atomic<bool> taken_{true};
+};
+
+/// Memory or descriptors. Kept by its uses, which are its owner and each operation, and by the rings that
+/// have it in their tables. With the last use the memory goes, or the descriptors are closed, and the
+/// rings are told. Its numbers are free for another set only when the last ring has left it.
+class FixedSet {
+ public:
+  static constexpr std::uint32_t kMostBuffers = 1'024;  // sets
+  static constexpr std::uint32_t kMostFiles = 16'384;
+
+  /// \throws as the constructors of FixedBuffers and FixedFiles
+  FixedSet(std::size_t count, std::size_t bytes);
+  explicit FixedSet(std::span<const int> files);
+  FixedSet(const FixedSet&) = delete;
+  FixedSet& operator=(const FixedSet&) = delete;
+  ~FixedSet();
+
+  // ---- any thread
+
+  void retain() noexcept { uses_.fetch_add(1, relaxed); }  // relaxed: who calls has one
+  void release() noexcept {
+    // Acq_rel: who is last sees all that the others did.
+    if (uses_.fetch_sub(1, acq_rel) == 1) end_use();
+  }
+
+  bool is_files() const noexcept { return memory_ == nullptr; }
+  std::byte* memory() const noexcept { return memory_; }
+  std::size_t size() const noexcept { return size_; }  ///< bytes
+  std::span<const int> files() const noexcept { return files_; }
+  /// Its first number in the tables of all rings; memory has one, files have one each.
+  std::uint32_t first() const noexcept { return first_; }
+
+  // ---- a hub's thread, for an operation that uses it
+
+  /// A registration that is the caller's, and not in a table yet. \return nullptr: no memory
+  Registration* enrol(Hub& hub) noexcept;
+  /// Of a registration that was given up. The set may be gone after that.
+  void leave() noexcept {
+    if (references_.fetch_sub(1, acq_rel) == 1) delete this;  // acq_rel: as in release()
+  }
+
+ private:
+  void end_use() noexcept;
+  void end_memory() noexcept;
+
+  std::byte* memory_ = nullptr;
+  std::size_t size_ = 0;
+  std::vector<int> files_;
+  std::uint32_t first_ = 0;
+  Atomic<std::uint32_t> uses_{1};
+  Atomic<std::uint32_t> references_{1};  // the uses, as one, and registrations that are taken
+  Atomic<Registration*> registrations_{nullptr};  // only grows
+};
+
+/// Locks memory as a ring does. \return zero, also where there is no ring, or an error number negated
+std::int32_t try_to_lock(void* memory, std::size_t size) noexcept;
+
+}  // namespace weft::io::detail

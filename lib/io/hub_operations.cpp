@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// The life of an operation, from the frame that awaits it until that is ready.
+#include <cerrno>
+#include <utility>
+
+#include "io/drops.hpp"
+#include "io/helpers.hpp"
+#include "io/hub.hpp"
+#include "io/stream.hpp"
+#include "weft/detail/foreign_await.hpp"
+#include "weft/detail/pool_state.hpp"
+#include "weft/detail/worker.hpp"
+#include "weft/io/link.hpp"
+#include "weft/io/receive.hpp"
+
+namespace weft::io::detail {
+
+namespace {
+
+bool closes(const Operation& op) noexcept {
+  return op.kind == Kind::kEntry && op.sqe().opcode == IORING_OP_CLOSE;
+}
+
+}  // namespace
+
+void Hub::start(Operation& op) noexcept {
+  const bool usable = activate();
+  Worker* const w = weft::detail::current_worker;
+  if (w != nullptr && pool_ != nullptr) w->io = this;
+  op.previous = nullptr;
+  op.next = operations_;
+  if (operations_ != nullptr) operations_->previous = &op;
+  operations_ = &op;
+  if (any_drops()) [[unlikely]] look_for_dropped_ = true;
+  // A close that did not begin is left to its Fd's destructor.
+  if (!usable) return completed(op, closes(op) ? -ECANCELED : no_driver_);
+  begin(op);
+}
+
+void Hub::begin(Operation& op) noexcept {
+  op.generation = ++generation_;
+  op.linked = false;
+  if (op.kind == Kind::kWait) op.stream->join(*this);
+  if (closed_ && op.kind != Kind::kWait) op.reason = Reason::kStopped;  // a stream says so, then ends
+  if (op.reason != Reason::kNone) return completed(op, -ECANCELED);
+  if (op.time != kNever) {
+    const Nanoseconds at = now();
+    op.deadline = op.time < kNever - at ? at + op.time : kNever - 1;
+    timers_.add(op);
+  }
+  dispatch(op);
+}
+
+bool Hub::start_linked(std::span<Operation* const> parts) noexcept {
+  for (Operation* const op : parts) op->generation = ++generation_;
+  if (!driver_->start_linked(parts)) return false;
+  if (turn_by_ == kNever) turn_by_ = now() + kMostDelay;
+  return true;
+}
+
+void Hub::dispatch(Operation& op) noexcept {
+  switch (op.kind) {
+    case Kind::kTimer: return;
+    case Kind::kCall: return helpers(op).run(op);
+    case Kind::kWait: return op.stream->wait(static_cast<NextBase&>(op));
+    case Kind::kStream: return;  // has a way of its own
+    case Kind::kChain: return static_cast<Chain&>(op).begin();
+    case Kind::kReceive: return static_cast<Receive&>(op).begin();
+    case Kind::kEntry: return give_to_driver(op);
+  }
+}
+
+void Hub::give_to_driver(Operation& op) noexcept {
+  driver_->start(op);
+  if (turn_by_ == kNever) turn_by_ = now() + kMostDelay;
+}
+
+void Hub::completed(Operation& op, std::int32_t result) noexcept {
+  op.place = Place::kNowhere;
+  // Linux closes it all the same, and by now the number may be another file's.
+  if (result == -EINTR && closes(op)) result = 0;
+  op.result = result;
+  if (op.kind == Kind::kStream) return static_cast<StreamState&>(op).completed(false);
+  if (op.kind == Kind::kReceive) {
+    if (!static_cast<Receive&>(op).goes_on()) end(op);
+    return;
+  }
+  const bool goes_on = op.reason == Reason::kNone;
+  const bool interrupted = result == -EINTR && goes_on && !op.linked;
+  if (interrupted || (op.step != nullptr && (result >= 0 || goes_on) && op.step(op))) {
+    if (goes_on) return dispatch(op);
+    op.result = -ECANCELED;  // it has been, between two steps
+  }
+  end(op);
+}
+
+void Hub::progressed(Operation& stream) noexcept {
+  static_cast<StreamState&>(stream).completed(true);
+}
+
+void Hub::cancel(Operation& op, Reason reason) noexcept {
+  if (op.reason != Reason::kNone) return;  // is being
+  op.reason = reason;
+  switch (op.kind) {
+    case Kind::kTimer: return completed(op, -ECANCELED);
+    case Kind::kCall:
+      if (helpers(op).withdraw(op)) completed(op, -ECANCELED);
+      return;
+    case Kind::kWait:
+      op.stream->stop_waiting(static_cast<NextBase&>(op));
+      return completed(op, -ECANCELED);
+    case Kind::kStream: return static_cast<StreamState&>(op).stop();
+    case Kind::kChain: return static_cast<Chain&>(op).cancel_parts();
+    case Kind::kReceive:
+      if (static_cast<Receive&>(op).stop_missing()) return completed(op, -ECANCELED);
+      [[fallthrough]];
+    case Kind::kEntry:
+      if (driver_->cancel(op)) completed(op, -ECANCELED);
+  }
+}
+
+void Hub::cancel_all() noexcept {
+  closed_ = true;
+  for (Operation* op = operations_; op != nullptr;) {
+    Operation& one = *op;
+    op = op->next;
+    cancel(one, Reason::kStopped);
+  }
+  cancel_streams();
+}
+
+void Hub::cancel_dropped() noexcept {
+  look_for_dropped_ = false;
+  const DropsView drops;
+  if (drops.empty()) return;
+  for (Operation* op = operations_; op != nullptr;) {
+    Operation& one = *op;
+    op = op->next;
+    if (drops.waited_for_by(one.frame)) cancel(one, Reason::kStopped);
+  }
+}
+
+void Hub::expire() noexcept {
+  if (timers_.empty()) return;
+  const Nanoseconds at = now();
+  while (!timers_.empty() && timers_.first().deadline <= at) {
+    Operation& op = timers_.first();
+    timers_.remove(op);
+    op.deadline = kNever;
+    if (op.kind == Kind::kTimer) {
+      completed(op, 0);
+    } else if (op.kind == Kind::kStream) {
+      static_cast<StreamState&>(op).expired(at);
+    } else {
+      cancel(op, Reason::kTimedOut);
+    }
+  }
+}
+
+void Hub::end(Operation& op) noexcept {
+  if (op.reason != Reason::kNone && (op.result == -ECANCELED || op.result == -EINTR)) {
+    op.result = op.reason == Reason::kTimedOut ? -ETIMEDOUT : -ECANCELED;
+  }
+  if (op.deadline != kNever) timers_.remove(op);
+  if (op.kind == Kind::kReceive) static_cast<Receive&>(op).leave_shelf();
+  op.on_stop.reset();  // waits for a callback that runs on another thread: nobody posts it any more
+  leave_inbox(op);
+  if (op.chain != nullptr) return op.chain->part_ended(op);
+  (op.previous != nullptr ? op.previous->next : operations_) = op.next;
+  if (op.next != nullptr) op.next->previous = op.previous;
+  TaskNode* const frame = op.frame;
+  frame->link = nullptr;
+  *ready_end_ = frame;
+  ready_end_ = &frame->link;
+}
+
+// ---- from the awaiting frame ---------------------------------------------------------------
+
+void StopCallback::operator()() const noexcept {
+  // A wait that is on its way to a hub of another pool, which may be gone: whoever reads it sees the bit.
+  // Acq_rel: see Hub::post.
+  if (operation->kind == Kind::kWait &&
+      (operation->news.fetch_or(InboxNode::kStop, acq_rel) & InboxNode::kQueued) != 0) {
+    return;
+  }
+  operation->hub->post(*operation, InboxNode::kStop);
+}
+
+bool start(Operation& op, TaskNode* frame) noexcept {
+  Worker* const w = weft::detail::current_worker;
+  weft::detail::before_foreign_park(frame);
+  op.frame = frame;
+  Hub* const own = current_hub;
+  const bool waits = op.kind == Kind::kWait;  // of a stream, which stays on a pool's hub
+  Hub& here = op.wanted_hub != nullptr && !waits ? *op.wanted_hub
+              : own != nullptr         ? *own
+                                       : w->pool.io_home();
+  op.hub = waits ? &op.stream->home(here) : &here;
+  const bool outside = op.hub != own;
+  if (outside) op.news.store(InboxNode::kQueued | InboxNode::kStart, relaxed);  // nobody knows it yet
+  if (op.token.stop_requested()) op.reason = Reason::kStopped;
+  if (op.token.stop_possible()) op.on_stop.emplace(std::move(op.token), StopCallback{&op});
+  if (!outside) {
+    own->start(op);
+  } else {
+    // Handed over between two tasks, when all that waits for the frame is parked too.
+    op.next = w->outside_operations;
+    w->outside_operations = &op;
+  }
+  return true;
+}
+
+}  // namespace weft::io::detail
