@@ -58,7 +58,7 @@ bool AdoptedRing::learn(std::span<Operation* const> ops) noexcept {
 
 void AdoptedRing::start(Operation& op) noexcept {
   Operation* const one = &op;
-  if (!learn({&one, 1})) return hub_.completed(op, -ENOMEM);
+  if (!learn({&one, 1})) return hub_.refuse(op, -ENOMEM);
   Ring::start(op);
 }
 
@@ -75,12 +75,6 @@ bool AdoptedRing::cancel(Operation& op) noexcept {
   return true;
 }
 
-void AdoptedRing::fill(io_uring_sqe& sqe, Operation& op) noexcept {
-  Ring::fill(sqe, op);
-  // Again, after its poll. No memory is needed: there was room for it before.
-  if (!taken_.empty() && taken_.value() == tag_of(op)) known_.insert(std::move(taken_));
-}
-
 void AdoptedRing::submit(Nanoseconds deadline) noexcept {
   wake_at(deadline);
   if (unsubmitted()) enter(0, kNever);
@@ -93,8 +87,13 @@ void AdoptedRing::wake_at(Nanoseconds at) noexcept {
   const Nanoseconds left = std::max<Nanoseconds>(at - now(), 0);
   time_left_ = {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
   std::memset(sqe, 0, sizeof *sqe);
-  io_uring_prep_timeout(sqe, &time_left_, 0, 0);
-  sqe->user_data = kTimeout;
+  if (wakes_at_ == kNever) {
+    io_uring_prep_timeout(sqe, &time_left_, 0, 0);
+    sqe->user_data = kTimeout;
+  } else {  // the one that is there, or it has ended, and that wakes the program
+    io_uring_prep_timeout_update(sqe, &time_left_, kTimeout, 0);
+    sqe->user_data = kNothing;
+  }
   wakes_at_ = at;
 }
 
@@ -104,11 +103,12 @@ bool AdoptedRing::dispatch(const io_uring_cqe& cqe) noexcept {
     if (cqe.user_data == kWakeUp || cqe.user_data == kCancellation) take(cqe);
     return true;
   }
-  const auto found = known_.find(cqe.user_data);
-  if (found == known_.end()) return false;
-  if ((cqe.flags & IORING_CQE_F_MORE) == 0) taken_ = known_.extract(found);
+  if (!known_.contains(cqe.user_data)) return false;
   take(cqe);
-  taken_ = {};
+  // It is there until its frame goes on, later. If it was started once more it has, and keeps, its tag:
+  // be it in the kernel or in line for it.
+  const Operation& op = operation_of(cqe.user_data);
+  if (tag_of(op) != cqe.user_data || op.place == Place::kNowhere) known_.erase(cqe.user_data);
   return true;
 }
 

@@ -25,14 +25,12 @@ class AdoptedRing final : public Ring {
   bool dispatch(const io_uring_cqe& cqe) noexcept override;
 
  private:
-  void fill(io_uring_sqe& sqe, Operation& op) noexcept override;
   void enter(unsigned, Nanoseconds) noexcept override { io_uring_submit(&ring_); }
   void reap() noexcept override {}
   void wake_at(Nanoseconds at) noexcept;
   bool learn(std::span<Operation* const> ops) noexcept;
 
   std::unordered_set<std::uint64_t> known_;
-  std::unordered_set<std::uint64_t>::node_type taken_;  // of the completion that is being taken
   Nanoseconds wakes_at_ = kNever;
   __kernel_timespec time_left_{};
 };

@@ -84,6 +84,8 @@ class Hub {
 
   /// From the driver: a completion.
   void completed(Operation& op, std::int32_t result) noexcept;
+  /// The same, of one that did not begin: a close is left to its Fd's destructor.
+  void refuse(Operation& op, std::int32_t error) noexcept;
   /// From the driver: a completion that is not the last one. Of a stream.
   void progressed(Operation& stream) noexcept;
 

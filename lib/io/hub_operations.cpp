@@ -33,8 +33,7 @@ void Hub::start(Operation& op) noexcept {
   if (operations_ != nullptr) operations_->previous = &op;
   operations_ = &op;
   if (any_drops()) [[unlikely]] look_for_dropped_ = true;
-  // A close that did not begin is left to its Fd's destructor.
-  if (!usable) return completed(op, closes(op) ? -ECANCELED : no_driver_);
+  if (!usable) return refuse(op, no_driver_);
   begin(op);
 }
 
@@ -93,6 +92,10 @@ void Hub::completed(Operation& op, std::int32_t result) noexcept {
     op.result = -ECANCELED;  // it has been, between two steps
   }
   end(op);
+}
+
+void Hub::refuse(Operation& op, std::int32_t error) noexcept {
+  completed(op, closes(op) ? -ECANCELED : error);
 }
 
 void Hub::progressed(Operation& stream) noexcept {

@@ -132,8 +132,9 @@ std::int32_t try_connect(Operation& op) noexcept {
 std::int32_t try_splice(Operation& op) noexcept {
   const io_uring_sqe& sqe = op.sqe();
   const int from = sqe.splice_fd_in;
-  if (!is_ready(from, POLLIN)) return wait_for(op, from, EPOLLIN);
-  if (!is_ready(sqe.fd, POLLOUT)) return wait_for(op, sqe.fd, EPOLLOUT);
+  const bool waits = (sqe.splice_flags & SPLICE_F_NONBLOCK) == 0;
+  if (waits && !is_ready(from, POLLIN)) return wait_for(op, from, EPOLLIN);
+  if (waits && !is_ready(sqe.fd, POLLOUT)) return wait_for(op, sqe.fd, EPOLLOUT);
   const unsigned flags = sqe.splice_flags | SPLICE_F_NONBLOCK;
   ssize_t moved = 0;
   if (sqe.opcode == IORING_OP_TEE) {
@@ -151,7 +152,7 @@ std::int32_t try_splice(Operation& op) noexcept {
     errno = error;
   }
   const std::int32_t result = result_of_call(moved);
-  if (result != -EAGAIN) return result;
+  if (result != -EAGAIN || !waits) return result;
   const bool full = is_ready(from, POLLIN);
   return wait_for(op, full ? sqe.fd : from, full ? EPOLLOUT : EPOLLIN);
 }

@@ -78,7 +78,7 @@ class Ring : public Driver {
   bool any_waits() const noexcept { return !waiting_.empty() || !to_cancel_.empty(); }
   void watch_event() noexcept;
   void take(const io_uring_cqe& cqe) noexcept;
-  virtual void fill(io_uring_sqe& sqe, Operation& op) noexcept;
+  void fill(io_uring_sqe& sqe, Operation& op) noexcept;
   void use_registered(io_uring_sqe& sqe, const Operation& op) noexcept;
   virtual void enter(unsigned wait_for, Nanoseconds timeout) noexcept;
   virtual void reap() noexcept;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // The driver on io_uring: going to the kernel, and what comes back.
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -23,6 +24,8 @@ bool would_wait(const io_uring_sqe& sqe) noexcept {
     case IORING_OP_WRITE:
     case IORING_OP_WRITEV: return (static_cast<unsigned>(sqe.rw_flags) & RWF_NOWAIT) == 0;
     case IORING_OP_ACCEPT: return true;
+    case IORING_OP_SPLICE:
+    case IORING_OP_TEE: return (sqe.splice_flags & SPLICE_F_NONBLOCK) == 0;
     case IORING_OP_RECV:
     case IORING_OP_RECVMSG:
     case IORING_OP_SEND:
@@ -105,7 +108,7 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
   const bool would_block = !was_poll && result == -EAGAIN && would_wait(op.sqe());
   if (op.linked) {
     // Its chain decides.
-  } else if (op.reason == Reason::kNone) {
+  } else if (!op.ending) {
     if (was_poll && result >= 0) {
       op.driver_state = kItself;
       return give(op);

@@ -22,6 +22,15 @@ bool sends(unsigned opcode) noexcept {
   }
 }
 
+// For the operation to go on: one end of a splice, the one that was not ready.
+void prepare_poll(io_uring_sqe& sqe, const io_uring_sqe& of) noexcept {
+  const bool splices = of.opcode == IORING_OP_SPLICE || of.opcode == IORING_OP_TEE;
+  pollfd from{.fd = splices ? of.splice_fd_in : -1, .events = POLLIN, .revents = 0};
+  const bool empty = splices && ::poll(&from, 1, 0) == 0;
+  const bool full = splices ? !empty : sends(of.opcode);
+  io_uring_prep_poll_add(&sqe, empty ? from.fd : of.fd, full ? POLLOUT : POLLIN);
+}
+
 }  // namespace
 
 io_uring_sqe* Ring::entry() noexcept {
@@ -48,6 +57,7 @@ void Ring::make_ready(Operation& op) noexcept {
     op.sqe().opcode = IORING_OP_SEND;
   }
   op.driver_state = kItself;
+  op.ending = false;
 }
 
 void Ring::start(Operation& op) noexcept {
@@ -99,7 +109,7 @@ void Ring::give_waiting() noexcept {
 void Ring::fill(io_uring_sqe& sqe, Operation& op) noexcept {
   if (op.driver_state == kItsPoll) {
     std::memset(&sqe, 0, sizeof sqe);
-    io_uring_prep_poll_add(&sqe, op.sqe().fd, sends(op.sqe().opcode) ? POLLOUT : POLLIN);
+    prepare_poll(sqe, op.sqe());
   } else {
     sqe = op.sqe();
     const bool registered = op.other_set.get() != nullptr || op.file_slot >= 0;
@@ -132,6 +142,7 @@ bool Ring::cancel(Operation& op) noexcept {
     waiting_.remove(op);
     return true;
   }
+  op.ending = true;
   io_uring_sqe* const sqe = entry();
   if (sqe == nullptr) {
     op.place = Place::kCancelling;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // On epoll, a splice of more than fits into a blocking socket blocked the worker, which then never came
-// to the task that empties the socket.
+// to the task that empties the socket. On a ring, one into a socket with O_NONBLOCK, or out of an empty pipe
+// with it, failed with EAGAIN, where it waited on epoll.
 
 #include <weft/weft.hpp>
 
@@ -40,10 +41,10 @@ Task<std::size_t> receive(io::BorrowedFd socket) {
   co_return got;
 }
 
-BOOST_AUTO_TEST_CASE(splice_into_a_full_socket) {
-  const weft::test::Ends pipe = weft::test::make_pipe();
+void splice_into_a_full_socket_with(int pipe_flags, int socket_flags) {
+  const weft::test::Ends pipe = weft::test::make_pipe(pipe_flags);
   BOOST_REQUIRE(::fcntl(pipe.second.get(), F_SETPIPE_SZ, kBytes) > 0);
-  const weft::test::Ends sockets = weft::test::make_socket_pair();
+  const weft::test::Ends sockets = weft::test::make_socket_pair(socket_flags);
   Threadpool pool(1);
   pool.run([&]() -> Task<> {
     co_await fill_pipe(pipe.second);
@@ -52,6 +53,31 @@ BOOST_AUTO_TEST_CASE(splice_into_a_full_socket) {
     co_await std::move(sender);
     BOOST_TEST(co_await std::move(receiver) == kBytes);
   });
+}
+
+BOOST_AUTO_TEST_CASE(splice_into_a_full_socket) {
+  splice_into_a_full_socket_with(0, 0);
+  splice_into_a_full_socket_with(0, SOCK_NONBLOCK);
+  splice_into_a_full_socket_with(O_NONBLOCK, 0);
+}
+
+BOOST_AUTO_TEST_CASE(splice_out_of_an_empty_pipe) {
+  for (const int flags : {0, O_NONBLOCK}) {
+    const weft::test::Ends from = weft::test::make_pipe(flags);
+    const weft::test::Ends to = weft::test::make_pipe(flags);
+    Threadpool pool(1);
+    pool.run([&]() -> Task<> {
+      Flowvar<std::size_t> moved = weft::spawn([&]() -> Task<std::size_t> {
+        co_return (co_await io::splice(from.first, to.second, 100)).value();
+      });
+      (co_await io::sleep_for(std::chrono::milliseconds(5))).value();  // it has been tried
+      (co_await io::write(from.second, weft::test::bytes("some"))).value();
+      BOOST_TEST(co_await std::move(moved) == 4u);
+      const auto at_once = co_await io::splice(from.first, to.second, 100, SPLICE_F_NONBLOCK);
+      BOOST_TEST((at_once.error() == std::errc::resource_unavailable_try_again));
+      (void)co_await io::splice(from.first, to.second, 100).timeout(std::chrono::milliseconds(1));
+    });
+  }
 }
 
 }  // namespace

@@ -25,7 +25,9 @@ namespace io = weft::io;
 namespace {
 
 struct UserRing {
-  explicit UserRing(unsigned entries = 64) { made = io_uring_queue_init(entries, &ring, 0) == 0; }
+  explicit UserRing(unsigned entries = 64, unsigned flags = 0) {
+    made = io_uring_queue_init(entries, &ring, flags) == 0;
+  }
   ~UserRing() {
     if (made) io_uring_queue_exit(&ring);
   }
@@ -203,6 +205,80 @@ WEFT_IO_TEST_EACH_WORKERS(many_on_a_small_ring) {
     co_return n.load();
   }));
   BOOST_TEST(ended == kTasks);
+}
+
+// An earlier deadline moves the one timeout that wakes the program; it adds none.
+BOOST_AUTO_TEST_CASE(one_timeout_for_all) {
+  UserRing user;
+  if (!user.made) return;
+  Threadpool pool(1);
+  {
+    io::Reactor reactor{user.ring};
+    const int good = drive_until(user.ring, reactor, pool, pool.spawn([&]() -> Task<int> {
+      int n = 0;
+      for (int i = 0; i < 50; ++i) {
+        n += (co_await io::nop().timeout(std::chrono::hours(100 - i)).on(reactor)) ? 1 : 0;
+      }
+      const auto before = std::chrono::steady_clock::now();
+      (co_await io::sleep_for(2ms).on(reactor)).value();
+      n += std::chrono::steady_clock::now() - before >= 2ms ? 1 : 0;
+      for (int i = 0; i < 50; ++i) {
+        n += (co_await io::nop().timeout(std::chrono::hours(100 - i)).on(reactor)) ? 1 : 0;
+      }
+      co_return n;
+    }));
+    BOOST_TEST(good == 101);
+  }
+  // It took along what it had in the ring.
+  io_uring_sqe* const sqe = io_uring_get_sqe(&user.ring);
+  BOOST_REQUIRE(sqe != nullptr);
+  io_uring_prep_timeout_remove(sqe, io::Reactor::kUserData | 3, 0);
+  sqe->user_data = 77;
+  BOOST_REQUIRE(io_uring_submit(&user.ring) == 1);
+  for (bool found = false; !found;) {
+    io_uring_cqe* cqe = nullptr;
+    BOOST_REQUIRE(io_uring_wait_cqe(&user.ring, &cqe) == 0);
+    found = cqe->user_data == 77;
+    if (found) BOOST_TEST(cqe->res == -ENOENT);
+    io_uring_cqe_seen(&user.ring, cqe);
+  }
+}
+
+// What has to be started once more, and finds the program's queue full, is known when it completes. Where
+// the kernel takes entries by a thread of its own, submitting does not make room at once.
+BOOST_AUTO_TEST_CASE(again_on_a_full_ring) {
+  UserRing user(4, IORING_SETUP_SQPOLL);
+  if (!user.made) return;
+  io::Reactor reactor{user.ring};
+  Threadpool pool(1);
+  const Ends from = weft::test::make_pipe(O_NONBLOCK);
+  const Ends to = weft::test::make_pipe();
+  int moved = 0;
+  Flowvar<> splices = pool.spawn([&]() -> Task<> {
+    std::array<std::byte, 1> one;
+    for (int i = 0; i < 50; ++i) {
+      // There is nothing yet: it fails, waits for readiness, and is started again.
+      moved += static_cast<int>((co_await io::splice(from.first, to.second, 1).on(reactor)).value());
+      (co_await io::read(to.first, one)).value();
+    }
+    (void)co_await io::nop().on(reactor);
+  });
+  while (!splices.is_ready() || !reactor.idle()) {
+    reactor.submit();
+    io_uring_cqe* cqe = nullptr;
+    while (io_uring_peek_cqe(&user.ring, &cqe) == 0) {
+      const bool again = cqe->res == -EAGAIN;
+      while (io_uring_sqe* const sqe = again ? io_uring_get_sqe(&user.ring) : nullptr) {
+        io_uring_prep_nop(sqe);
+        sqe->user_data = 5;
+      }
+      (void)reactor.dispatch(*cqe);
+      io_uring_cqe_seen(&user.ring, cqe);
+      if (again) BOOST_REQUIRE(::write(from.second.get(), "x", 1) == 1);
+    }
+  }
+  pool.sync(std::move(splices));
+  BOOST_TEST(moved == 50);
 }
 
 BOOST_AUTO_TEST_CASE(comes_and_goes) {

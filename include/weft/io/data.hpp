@@ -114,7 +114,8 @@ inline auto writev(BorrowedFd fd, std::span<const iovec> buffers,
   return detail::Transfer(IORING_OP_WRITEV, fd, buffers.data(), buffers.size(), offset);
 }
 
-/// As splice(2): moves bytes, one end being a pipe. \return how many; 0: the end
+/// As splice(2): moves bytes, one end being a pipe. Waits for both ends, also if they have O_NONBLOCK;
+/// not with SPLICE_F_NONBLOCK. \return how many; 0: the end
 inline auto splice(BorrowedFd from, std::uint64_t from_offset, BorrowedFd to,
                    std::uint64_t to_offset, std::size_t length, unsigned flags = 0) noexcept {
   return detail::Splice(IORING_OP_SPLICE, from, from_offset, to, to_offset, length, flags);

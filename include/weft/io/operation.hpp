@@ -168,6 +168,7 @@ class Operation : public InboxNode {
   Place place = Place::kNowhere;
   std::uint8_t driver_state = 0;
   bool linked = false;              ///< of a chain: the driver has all of it
+  bool ending = false;              ///< the driver was asked to end it, since it was started last
   int driver_fd = -1;               ///< of epoll: what it waits for, and
   std::uint32_t driver_events = 0;  ///< which events
 

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// A Reactor that had no memory to note an operation let a close fail with ENOMEM: nobody closed the
+// descriptor then.
+
+#include <weft/weft.hpp>
+
+#include <fcntl.h>
+#include <liburing.h>
+
+#include <cstdlib>
+#include <new>
+#include <thread>
+
+#include "../support/handshake.hpp"
+#include "../support/io.hpp"
+
+using weft::Flowvar;
+using weft::Task;
+using weft::Threadpool;
+namespace io = weft::io;
+
+namespace {
+
+thread_local bool no_memory = false;
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  void* const memory = no_memory ? nullptr : std::malloc(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+BOOST_AUTO_TEST_CASE(close_without_memory) {
+  io_uring ring{};
+  if (io_uring_queue_init(8, &ring, 0) != 0) return;  // refused here
+  {
+    io::Reactor reactor{ring};
+    Threadpool pool({.num_threads = 1, .caller_participates = false});
+    const int number = ::dup(0);
+    BOOST_REQUIRE(number >= 0);
+    Flowvar<std::error_code> closed = pool.spawn([&]() -> Task<std::error_code> {
+      co_return (co_await io::close(io::Fd(number)).on(reactor)).error();
+    });
+    while (!closed.is_ready()) {
+      no_memory = true;
+      reactor.submit();
+      no_memory = false;
+      std::this_thread::yield();
+    }
+    BOOST_TEST((pool.sync(std::move(closed)) == std::errc::operation_canceled));
+    BOOST_TEST(::fcntl(number, F_GETFD) == -1);
+    BOOST_TEST(reactor.idle());
+  }
+  io_uring_queue_exit(&ring);
+}
+
+}  // namespace
