@@ -428,12 +428,15 @@ TaskNode* Worker::find_work() {
   const int rounds = pool.workers.size() == 1 && io != nullptr ? 1 : kSearchRounds;
   for (;;) {
     if (io != nullptr || has_mail()) hub->turn(rounds == 1);
-    for (int i = 0; i < rounds; ++i) {
+    bool soon = false;
+    for (int i = 0; i < rounds || (soon && !io->looked_enough()); ++i) {
       if (TaskNode* node = try_take()) {
         found_work();
         return node;
       }
-      if (rounds == 1 || pool.claims.any()) break;
+      if (pool.claims.any()) break;
+      if (i == 0) soon = io != nullptr && io->expects_soon();
+      if (rounds == 1 && !soon) break;
       if (io != nullptr) io->between_searches();
       relax();
     }
