@@ -435,10 +435,13 @@ TaskNode* Worker::find_work() {
         return node;
       }
       if (pool.claims.any()) break;
-      if (i == 0) soon = io != nullptr && io->expects_soon();
+      if (i == 0 && io != nullptr && io->expects_soon()) {
+        soon = true;
+        continue;
+      }
       if (rounds == 1 && !soon) break;
-      if (io != nullptr) io->between_searches();
       relax();
+      if (io != nullptr) io->between_searches();
     }
     if (out_of_service()) {
       found_work();  // not really, but the search is over, and the next one may have to start

@@ -433,7 +433,10 @@ Nanoseconds Hub::until_next_deadline() const noexcept {
 
 bool Hub::expects_soon() noexcept {
   if (operations_ == nullptr && streams_ == nullptr) return false;
-  if (!patience_.begin(now())) return false;
+  const Nanoseconds at = now();
+  // For a deadline that is known one need not look.
+  if (!timers_.empty() && timers_.first().deadline < at + Patience::kLook) return false;
+  if (!patience_.begin(at)) return false;
   turn();  // what was started does not wait for the sleep
   return true;
 }

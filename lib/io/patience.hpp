@@ -16,6 +16,8 @@ namespace weft::io::detail {
 /// we do not look for the next 16, 48, 112, ... 1,024 times; each time that it did is one less.
 class Patience {
  public:
+  static constexpr Nanoseconds kLook = 50'000;
+
   /// There is nothing to do. \return true: look on until `over`
   bool begin(Nanoseconds at) noexcept {
     if (looking_ && not_for_ != 0) --not_for_;  // we did not sleep: something came
@@ -34,8 +36,6 @@ class Patience {
   void woke(Nanoseconds at) noexcept { soon_ = at - since_ < 2 * kLook; }
 
  private:
-  static constexpr Nanoseconds kLook = 50'000;
-
   Nanoseconds since_ = 0;
   unsigned skip_ = 0;
   unsigned not_for_ = 0;
