@@ -435,14 +435,20 @@ TaskNode* Worker::find_work() {
   const int rounds = pool.workers.size() == 1 && io != nullptr ? 1 : kSearchRounds;
   for (;;) {
     if (io != nullptr || has_mail()) hub->turn(rounds == 1);
-    for (int i = 0; i < rounds; ++i) {
+    bool soon = false;
+    for (int i = 0; i < rounds || (soon && !io->looked_enough()); ++i) {
       if (TaskNode* node = try_take()) {
         found_work();
         return node;
       }
-      if (rounds == 1 || pool.claims.any()) break;
-      if (io != nullptr) io->between_searches();
+      if (pool.claims.any()) break;
+      if (i == 0 && io != nullptr && io->expects_soon()) {
+        soon = true;
+        continue;
+      }
+      if (rounds == 1 && !soon) break;
       relax();
+      if (io != nullptr) io->between_searches();
     }
     if (out_of_service()) {
       found_work();  // not really, but the search is over, and the next one may have to start

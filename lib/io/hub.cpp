@@ -154,12 +154,26 @@ Nanoseconds Hub::until_next_deadline() const noexcept {
   return deadline > at ? deadline - at : 0;
 }
 
+bool Hub::expects_soon() noexcept {
+  if (operations_ == nullptr && streams_ == nullptr) return false;
+  const Nanoseconds at = now();
+  // For a deadline that is known one need not look.
+  if (!timers_.empty() && timers_.first().deadline < at + Patience::kLook) return false;
+  if (!patience_.begin(at)) return false;
+  turn();  // what was started does not wait for the sleep
+  return true;
+}
+
+bool Hub::looked_enough() const noexcept { return patience_.over(now()); }
+
 void Hub::sleep() noexcept {
   Parker& own = *parker_.load(relaxed);  // relaxed: our own store
+  patience_.sleeps();
   if (operations_ == nullptr && streams_ == nullptr) return own.park();
   if (!own.begin_driver_sleep(event_)) return;
   driver_->wait(until_next_deadline());
   signals_ += own.end_driver_sleep();
+  patience_.woke(now());
 }
 
 void Hub::deliver() noexcept {

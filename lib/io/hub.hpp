@@ -9,6 +9,7 @@
 #include <span>
 
 #include "io/driver.hpp"
+#include "io/patience.hpp"
 #include "io/timer_heap.hpp"
 #include "weft/detail/eventcount.hpp"
 #include "weft/detail/parker.hpp"
@@ -71,6 +72,9 @@ class Hub {
   void between_searches() noexcept {
     if (due() || (driver_ != nullptr && driver_->ready())) turn();
   }
+  /// There is no task. \return true: look on until `looked_enough`, something may come soon
+  bool expects_soon() noexcept;
+  bool looked_enough() const noexcept;
   /// Sleeps until something has ended, or the thread was unparked. To be followed by a turn, after
   /// one that followed the caller's announcement, if any.
   void sleep() noexcept;
@@ -199,6 +203,7 @@ class Hub {
   std::size_t batch_ = 0;  // tasks that come before frames which are ready now
   Nanoseconds turn_by_ = kNever;
   Nanoseconds deliver_by_ = kNever;  // kNever also if no frames are kept back
+  Patience patience_;
   bool listed_ = false;  // among the pool's sleepers
   bool closed_ = false;
   bool look_for_dropped_ = false;
