@@ -156,6 +156,7 @@ Nanoseconds Hub::until_next_deadline() const noexcept {
 
 bool Hub::expects_soon() noexcept {
   if (operations_ == nullptr && streams_ == nullptr) return false;
+  if (driver_ == nullptr || !driver_->tells()) return false;  // looking would be a system call
   const Nanoseconds at = now();
   // For a deadline that is known one need not look.
   if (!timers_.empty() && timers_.first().deadline < at + Patience::kLook) return false;
