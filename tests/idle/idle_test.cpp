@@ -6,17 +6,21 @@
 
 #include <weft/weft.hpp>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <stop_token>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "../support/fib.hpp"
 #include "../support/handshake.hpp"
+#include "../support/io.hpp"
 #include "../support/process.hpp"
 #include "../support/workers.hpp"
 
@@ -167,6 +171,50 @@ BOOST_DATA_TEST_CASE(io_in_flight, boost::unit_test::data::make({2, 64}), worker
   stop.request_stop();
   pool.sync_all();
   BOOST_TEST(ended.load() == 100);
+}
+
+// As many connections as descriptors allow, up to ten thousand, all quiet. They hold no buffer either. No
+// template: GCC 12 cannot parse `(co_await x).value()` in one.
+void rest_with_connections(int workers) {
+  namespace io = weft::io;
+  rlimit limit{};
+  BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  const rlim_t others = 4 * static_cast<rlim_t>(workers) + 100;
+  BOOST_REQUIRE(limit.rlim_cur > 2 * others);
+  const std::size_t n = std::min<std::size_t>((limit.rlim_cur - others) / 2, 10'000);
+  BOOST_TEST_MESSAGE(n << " connections");
+  std::vector<weft::test::Ends> sockets;
+  for (std::size_t i = 0; i < n; ++i) sockets.push_back(weft::test::make_socket_pair());
+  io::BufferPool buffers(16, 64);
+  std::atomic<std::size_t> waiting{0};
+  std::atomic<std::size_t> bytes{0};
+  Threadpool pool({.num_threads = workers, .caller_participates = false});
+  for (std::size_t i = 0; i < n; ++i) {
+    pool.spawn_detached([&, i]() -> Task<> {
+      waiting += 1;
+      if (i % 2 == 0) {
+        auto stream = io::recv_many(sockets[i].second, buffers);
+        while (auto item = co_await stream.next()) bytes += item->value().size();
+      } else {
+        while (const std::size_t some = (co_await io::recv(sockets[i].second, buffers)).value().size()) {
+          bytes += some;
+        }
+      }
+    });
+  }
+  weft::test::wait_until([&] { return waiting.load() == n; });
+  check_rest(kWaiting);
+  BOOST_TEST(bytes.load() == 0u);
+  for (weft::test::Ends& pair : sockets) {
+    BOOST_REQUIRE(::send(pair.first.get(), "x", 1, MSG_NOSIGNAL) == 1);
+    pair.first = io::Fd();
+  }
+  pool.sync_all();
+  BOOST_TEST(bytes.load() == n);
+}
+
+BOOST_DATA_TEST_CASE(idle_connections, boost::unit_test::data::make({2, 64}), workers) {
+  rest_with_connections(workers);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

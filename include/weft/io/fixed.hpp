@@ -4,13 +4,14 @@
 /// \file
 /// Buffers and files that the kernel has looked up once, not with every operation.
 ///
-///     io::FixedBuffers buffers(64, 4096);
-///     io::FixedFiles files({{file.get(), socket.get()}});
+///     const io::FixedBuffers buffers(64, 4096);
+///     const int numbers[] = {file.get(), socket.get()};
+///     const io::FixedFiles files(numbers);
 ///     (co_await io::read(files[0], buffers[0], 0)).value();
 ///
-/// Each thread of a pool registers them with its ring when it first uses them. Where it cannot (on epoll,
-/// on a kernel before Linux 5.19, on a Reactor, for want of memory that may be locked), the same
-/// operations go on the same memory and the same files, as ordinary ones.
+/// Each thread of a pool registers them with its ring when it first uses them, and locks the memory once more.
+/// Where it cannot (on epoll, on a kernel before Linux 5.19, on a Reactor, for want of memory that may be
+/// locked), the same operations go on the same memory and the same files, as ordinary ones.
 
 #include <cstddef>
 #include <cstdint>
