@@ -27,6 +27,9 @@ IO = {
     "io_echo_20": (["io_echo", "--connections", "20", "--size", "100000"], ["--size", "400"]),
     "io_echo_100": (["io_echo", "--connections", "100", "--size", "100000"], ["--size", "2000"]),
     "io_echo_1000": (["io_echo", "--connections", "1000", "--size", "100000"], ["--size", "2000"]),
+    # The server computes, too, in tasks of 1 ms; without and with an I/O thread.
+    "io_busy": (["io_busy", "--size", "5000"], ["--size", "200"]),
+    "io_busy_thread": (["io_busy", "--io_thread", "1", "--size", "5000"], ["--size", "200"]),
     "io_pipe": (["io_pipe", "--size", "20000"], ["--size", "100"]),
     **{f"io_file_{depth}": (["io_file", "--depth", str(depth), "--size", "100000"],
                             ["--size", "100", "--blocks", "64"]) for depth in (1, 8, 32)},

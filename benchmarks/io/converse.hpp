@@ -45,8 +45,7 @@ inline weft::Task<> converse(Speaker& speaker, weft::io::BufferPool& buffers) {
   speaker.hang_up();
 }
 
-inline void converse_all(std::span<Speaker> ends, const Options& options) {
-  weft::Threadpool pool(options.workers);
+inline void converse_on(weft::Threadpool& pool, std::span<Speaker> ends, const Options& options) {
   std::optional<weft::io::BufferPool> buffers;
   if (ends.front().is_socket() && options["multishot"] != 0) buffers.emplace(ends.size() + 1, 256);
   pool.run(weft::sync_scope([&]() -> weft::Task<> {
@@ -55,6 +54,11 @@ inline void converse_all(std::span<Speaker> ends, const Options& options) {
     }
     co_return;
   }));
+}
+
+inline void converse_all(std::span<Speaker> ends, const Options& options) {
+  weft::Threadpool pool(options.workers);
+  converse_on(pool, ends, options);
 }
 
 }  // namespace bench::io

@@ -25,7 +25,7 @@ struct Runtime {
   bool single_threaded = false;  // per end: knows no --workers
 };
 
-/// \param workload io_socket_st, io_echo, io_pipe, io_file, io_timers
+/// \param workload io_socket_st, io_echo, io_busy, io_pipe, io_file, io_timers
 int run(const Runtime& runtime, const std::string& workload, int argc, char** argv);
 /// The first argument names the workload.
 inline int run_named(const Runtime& runtime, int argc, char** argv) {

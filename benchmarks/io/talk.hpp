@@ -39,6 +39,7 @@ class Speaker {
   /// is a socket
   Speaker(const Script& script, long rounds, weft::io::Fd in, weft::io::Fd out);
 
+  bool is_client() const { return is_client_; }
   bool is_socket() const { return !out_.valid(); }
   int in() const { return in_.get(); }
   int out() const { return is_socket() ? in_.get() : out_.get(); }

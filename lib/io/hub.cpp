@@ -110,8 +110,8 @@ bool Hub::due() noexcept {
   const bool ready = driver_->ready();
   if (!ready && turn_by_ == kNever && deliver_by_ == kNever && timers_.empty()) return false;
   const Nanoseconds at = now();
-  // Not at once: a system call for each that comes while others run costs more than it gains.
-  if (ready && turn_by_ == kNever) turn_by_ = at + kMostDelay;
+  // Not so soon again: a system call for each that comes while others run costs more than it gains.
+  if (ready && turn_by_ == kNever) turn_by_ = turned_at_ + kMostDelay;
   return at >= turn_by_ || at >= deliver_by_ ||
          (!timers_.empty() && at >= timers_.first().deadline);
 }
@@ -143,7 +143,8 @@ void Hub::work(bool submit) noexcept {
     expire();
     if (look_for_dropped_) [[unlikely]] cancel_dropped();
     const bool again = driver_->unsubmitted() || (operations_ != nullptr && !driver_->tells());
-    turn_by_ = again ? now() + kMostDelay : kNever;
+    turned_at_ = now();
+    turn_by_ = again ? turned_at_ + kMostDelay : kNever;
   }
 }
 

@@ -201,6 +201,7 @@ class Hub {
   std::uint32_t generation_ = 0;
   unsigned tasks_since_turn_ = 0;
   std::size_t batch_ = 0;  // tasks that come before frames which are ready now
+  Nanoseconds turned_at_ = 0;
   Nanoseconds turn_by_ = kNever;
   Nanoseconds deliver_by_ = kNever;  // kNever also if no frames are kept back
   Patience patience_;

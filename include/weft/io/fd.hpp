@@ -43,7 +43,8 @@ class BorrowedFd {
  public:
   // Implicit: every operation takes an Fd as it is.
   BorrowedFd(const Fd& fd) noexcept : fd_(fd.get()) {}
-  /// Of FixedFiles. \param slot its number in the tables of those rings that have registered it
+  /// Of FixedFiles. \param fd an open descriptor \param slot its number in the tables of those rings that
+  /// have registered it \param set what keeps it open
   BorrowedFd(int fd, int slot, detail::FixedSet& set) noexcept : fd_(fd), slot_(slot), set_(&set) {}
   int get() const noexcept { return fd_; }
 
