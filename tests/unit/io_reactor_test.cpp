@@ -104,8 +104,8 @@ WEFT_IO_TEST_EACH_WORKERS(beside_the_programs_own) {
   for (int i = 0; i < kTasks; ++i) {
     pool.spawn_detached([&]() -> Task<> {
       (void)co_await io::nop().on(reactor);
-      ended += 1;
       (void)co_await io::nop().on(reactor);
+      ended += 1;  // last: nobody drives the ring once all have
     });
   }
   int own = 0;
