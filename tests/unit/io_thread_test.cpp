@@ -41,8 +41,8 @@ Task<std::size_t> received(io::Fd& from, std::size_t wanted) {
 // Without the I/O thread all that worker 0, an outside thread, starts is done by worker 1, which is
 // busy until it has ended.
 BOOST_AUTO_TEST_CASE(a_long_task_keeps_no_completion_waiting) {
-  Threadpool pool(with_io_thread(2));
   std::atomic<bool> began = false, ended = false;
+  Threadpool pool(with_io_thread(2));
   pool.spawn_detached([&] {
     began = true;
     while (!ended) std::this_thread::yield();
