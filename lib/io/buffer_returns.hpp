@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// How buffers come back to a shelf, and how the shelf goes from hub to hub. `docs/design/shelf.md`.
+/// How buffers come back to a shelf. `docs/design/shelf.md`.
 
 #include <cstdint>
 
@@ -10,11 +10,9 @@
 
 namespace weft::io::detail {
 
-using weft::detail::acquire;
 using weft::detail::Atomic;
 using weft::detail::Plain;
 using weft::detail::relaxed;
-using weft::detail::release;
 using weft::detail::seq_cst;
 
 /// What a shelf knows of one of its buffers.
@@ -57,24 +55,6 @@ class BufferReturns {
  private:
   Atomic<std::uint32_t> newest_{BufferRecord::kNone};
   Atomic<bool> wanted_{false};
-};
-
-/// Whose a shelf is: a hub's, whose thread has all its plain members, or nobody's.
-template <class Hub>
-class Tenancy {
- public:
-  /// Relaxed: only the hub's own thread asks, which has set and will reset it.
-  bool is_of(const Hub& hub) const noexcept { return hub_.load(relaxed) == &hub; }
-  /// \return true: it was nobody's, and is this hub's now
-  bool begin(Hub& hub) noexcept {
-    Hub* none = nullptr;
-    // Acquire: pairs with end(), whose members we get.
-    return hub_.compare_exchange_strong(none, &hub, acquire, relaxed);
-  }
-  void end() noexcept { hub_.store(nullptr, release); }  // release: hands over all that is the hub's
-
- private:
-  Atomic<Hub*> hub_{nullptr};
 };
 
 }  // namespace weft::io::detail

@@ -154,9 +154,9 @@ FixedSet::~FixedSet() {
 
 Registration* FixedSet::enrol(Hub& hub) noexcept {
   Registration* one = registrations_.load(acquire);  // pairs with the push below
-  while (one != nullptr && !one->adopt()) one = one->next_made;
+  while (one != nullptr && !one->adopt(hub)) one = one->next_made;
   if (one == nullptr) {
-    one = new (std::nothrow) Registration(*this);
+    one = new (std::nothrow) Registration(*this, hub);
     if (one == nullptr) return nullptr;
     Registration* head = registrations_.load(relaxed);  // relaxed: a guess for the exchange
     do {

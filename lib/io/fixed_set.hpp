@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/hub.hpp"
+#include "io/tenancy.hpp"
 #include "io/wire.hpp"
 #include "weft/io/fixed_ref.hpp"
 
@@ -21,17 +22,17 @@ class FixedTable;
 /// set is no longer used, or when the ring goes.
 class Registration : public InboxNode {
  public:
-  explicit Registration(FixedSet& of) noexcept : set(of) {}
+  Registration(FixedSet& of, Hub& hub) noexcept : set(of) { tenancy_.begin(hub); }
 
   // ---- any thread
 
   /// \return true: it was nobody's, and is the caller's
-  bool adopt() noexcept { return !taken_.exchange(true, acquire); }  // pairs with give_up
+  bool adopt(Hub& hub) noexcept { return tenancy_.begin(hub); }
   void set_is_unused() noexcept { wire.post(*this, InboxNode::kSetUnused); }
 
   // ---- its hub's thread
 
-  void give_up() noexcept { taken_.store(false, release); }  // pairs with adopt: what is ours is theirs
+  void give_up() noexcept { tenancy_.end(); }
 
   FixedSet& set;
   Wire<Hub> wire;
@@ -40,7 +41,7 @@ class Registration : public InboxNode {
   Registration* next_made = nullptr;  ///< of the same set
 
  private:
-  Atomic<bool> taken_{true};
+  Tenancy<Hub> tenancy_;
 };
 
 /// Memory or descriptors. Kept by its uses, which are its owner and each operation, and by the rings that

@@ -126,9 +126,8 @@ void Hub::turn_between_tasks() noexcept {
   if (ready_ == nullptr) return;
   // Newer frames would lie on top of those that were ready before, which would wait for ever. But
   // they are not kept for long, nor from whoever has nothing to do.
-  const Nanoseconds at = now();
-  if (deliver_by_ == kNever) deliver_by_ = at + kMostWait;
-  if (batch_ == 0 || at >= deliver_by_ ||
+  if (deliver_by_ == kNever) deliver_by_ = turned_at_ + kMostWait;
+  if (batch_ == 0 || turned_at_ >= deliver_by_ ||
       pool_->idle.num_sleepers() + pool_->idle.num_searchers() != 0) {
     deliver();
   }

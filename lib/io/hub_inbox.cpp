@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // How others tell a hub something, and how it reads that.
-#include <unistd.h>
-
 #include <utility>
 
 #include "io/fixed_set.hpp"
 #include "io/hub.hpp"
 #include "io/shelf.hpp"
 #include "io/stream.hpp"
+#include "weft/detail/futex.hpp"
 #include "weft/detail/pool_state.hpp"
 
 namespace weft::io::detail {
@@ -25,8 +24,7 @@ bool Hub::push(InboxNode& node) noexcept {
 
 void Hub::wake(bool was_empty) noexcept {
   if (pool_ == nullptr) {  // a reactor's: whoever pushed first since it took its mail wakes it
-    const std::uint64_t one = 1;
-    if (was_empty) (void)!::write(event_, &one, sizeof one);
+    if (was_empty) weft::detail::event_signal(event_);
     return;
   }
   // Seq_cst: see activate(). A hub that we still see inactive may sleep in any place.

@@ -10,6 +10,7 @@
 #include "io/buffer_returns.hpp"
 #include "io/hub.hpp"
 #include "io/line.hpp"
+#include "io/tenancy.hpp"
 #include "io/wire.hpp"
 #include "weft/io/buffers.hpp"
 

@@ -6,6 +6,7 @@
 #include "model_hub.hpp"
 
 #include "io/buffer_returns.hpp"
+#include "io/tenancy.hpp"
 #include "io/wire.hpp"
 
 namespace weft::detail::model {
