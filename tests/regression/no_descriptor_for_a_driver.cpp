@@ -6,7 +6,6 @@
 
 #include <weft/weft.hpp>
 
-#include <sys/resource.h>
 
 #include "../support/io.hpp"
 
@@ -22,18 +21,15 @@ BOOST_AUTO_TEST_CASE(no_descriptor_for_a_driver) {
   (void)io::backend();  // decided while there are some
   for (const int workers : {1, 2, 4}) {
     Threadpool pool({.num_threads = workers, .caller_participates = false});
-    rlimit before{};
-    BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-    rlimit none = before;
-    none.rlim_cur = 0;
-    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
-    const std::error_code error = pool.run(nothing());
-    // The workers search, sleep, and are woken.
-    int sum = 0;
-    for (int i = 0; i < 200; ++i) sum += pool.run([] { return 1; });
-    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
-    BOOST_TEST((error == std::errc::too_many_files_open));
-    BOOST_TEST(sum == 200);
+    {
+      const weft::test::Limit none(RLIMIT_NOFILE, 0);
+      const std::error_code error = pool.run(nothing());
+      // The workers search, sleep, and are woken.
+      int sum = 0;
+      for (int i = 0; i < 200; ++i) sum += pool.run([] { return 1; });
+      BOOST_TEST((error == std::errc::too_many_files_open));
+      BOOST_TEST(sum == 200);
+    }
     for (int i = 0; i < 20; ++i) BOOST_TEST(!pool.run(nothing()));  // it can be made later
   }
 }

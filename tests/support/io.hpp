@@ -7,6 +7,7 @@
 #include <weft/weft.hpp>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -67,6 +68,23 @@ inline std::ptrdiff_t open_descriptors() {
   namespace fs = std::filesystem;
   return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator{}) - 1;
 }
+
+/// Lowers a soft limit until the end of its scope.
+class Limit {
+ public:
+  Limit(decltype(RLIMIT_NOFILE) which, rlim_t value) : which_(which) {
+    BOOST_REQUIRE(::getrlimit(which, &before_) == 0);
+    const rlimit less{.rlim_cur = value, .rlim_max = before_.rlim_max};
+    BOOST_REQUIRE(::setrlimit(which, &less) == 0);
+  }
+  Limit(const Limit&) = delete;
+  Limit& operator=(const Limit&) = delete;
+  ~Limit() { ::setrlimit(which_, &before_); }
+
+ private:
+  decltype(RLIMIT_NOFILE) which_;
+  rlimit before_{};
+};
 
 /// A directory of its own, and what is in it, until the end of the test.
 class TemporaryDirectory {

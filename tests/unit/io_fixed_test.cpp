@@ -6,7 +6,6 @@
 #include <weft/weft.hpp>
 
 #include <linux/capability.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -27,6 +26,7 @@ using weft::Task;
 using weft::Threadpool;
 using weft::test::bytes;
 using weft::test::Ends;
+using weft::test::Limit;
 using weft::test::text;
 namespace io = weft::io;
 
@@ -92,23 +92,6 @@ class NoIpcLock {
  private:
   __user_cap_header_struct header_{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct before_[2] = {};
-};
-
-// Lowers a soft limit until the end.
-class Limit {
- public:
-  Limit(decltype(RLIMIT_NOFILE) which, rlim_t value) : which_(which) {
-    BOOST_REQUIRE(::getrlimit(which, &before_) == 0);
-    const rlimit less{.rlim_cur = value, .rlim_max = before_.rlim_max};
-    BOOST_REQUIRE(::setrlimit(which, &less) == 0);
-  }
-  Limit(const Limit&) = delete;
-  Limit& operator=(const Limit&) = delete;
-  ~Limit() { ::setrlimit(which_, &before_); }
-
- private:
-  decltype(RLIMIT_NOFILE) which_;
-  rlimit before_{};
 };
 
 // The message of what it throws, or nothing.

@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/resource.h>
 
 #include <cstring>
 #include <vector>
@@ -227,15 +226,13 @@ BOOST_AUTO_TEST_CASE(out_of_descriptors) {
     const io::Fd listener = (co_await io::listen_tcp("127.0.0.1", 0)).value();
     const io::Fd client =
         (co_await io::connect_tcp("127.0.0.1", io::local_port(listener).value())).value();
-    rlimit old{};
-    BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &old) == 0);
     const int next = ::dup(0);
     ::close(next);
-    const rlimit none{.rlim_cur = static_cast<rlim_t>(next), .rlim_max = old.rlim_max};
-    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
-    const auto refused = co_await io::accept(listener);
-    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &old) == 0);
-    BOOST_TEST((refused.error() == std::errc::too_many_files_open));
+    {
+      const weft::test::Limit none(RLIMIT_NOFILE, static_cast<rlim_t>(next));
+      const auto refused = co_await io::accept(listener);
+      BOOST_TEST((refused.error() == std::errc::too_many_files_open));
+    }
     BOOST_TEST((co_await io::accept(listener)).has_value());
   });
 }

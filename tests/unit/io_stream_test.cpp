@@ -7,7 +7,6 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 
 #include <atomic>
 #include <numeric>
@@ -229,11 +228,7 @@ WEFT_IO_TEST_EACH_WORKERS(out_of_descriptors) {
     (co_await io::nop()).value();  // what the pool needs is open now
     for (int i = 0; i < kClients; ++i) clients.push_back(connect_to(listener.port));
     std::vector<io::Fd> fillers;
-    rlimit before{};
-    BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
-    rlimit small = before;
-    small.rlim_cur = 400;
-    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &small) == 0);
+    const weft::test::Limit small(RLIMIT_NOFILE, 400);
     for (int fd = 0; (fd = ::dup(0)) >= 0;) fillers.emplace_back(fd);
     auto connections = io::accept_many(listener.fd);
     int errors = 0;
@@ -248,7 +243,6 @@ WEFT_IO_TEST_EACH_WORKERS(out_of_descriptors) {
       }
     }
     BOOST_TEST(errors >= 3);
-    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
   });
 }
 
