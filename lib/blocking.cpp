@@ -173,10 +173,10 @@ bool Worker::caller_gives_way() noexcept {
 
 Worker* Worker::run_as_caller_until(bool (*done)(const void*), const void* argument) {
   Parker& parker = parker_of_this_thread();
-  for (std::uint32_t turn = 1; !done(argument); ++turn) {
+  while (!done(argument)) {
     look_at_io();
     if (caller_gives_way()) return nullptr;
-    if (TaskNode* node = next_in_line(turn)) {
+    if (TaskNode* node = next_in_line()) {
       if (Worker* const w = run(node); w != this) return w;
       continue;
     }
@@ -225,7 +225,7 @@ Worker* Worker::serve_on_own_stack(bool (*done)(const void*), const void* argume
       claim->grant(w);
       return nullptr;
     }
-    TaskNode* node = w->next_in_line(1);
+    TaskNode* node = w->next_in_line();
     if (node == nullptr) node = w->try_take();
     if (node != nullptr) {
       w = w->run(node);

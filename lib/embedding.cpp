@@ -9,10 +9,10 @@
 namespace weft::detail {
 
 Worker* Worker::run_ready(std::chrono::steady_clock::time_point deadline, bool& ran) {
-  for (std::uint32_t turn = 1;; ++turn) {
+  for (;;) {
     look_at_io();
     if (caller_gives_way()) return nullptr;
-    TaskNode* node = next_in_line(turn);
+    TaskNode* node = next_in_line();
     if (node == nullptr) {
       leave_scope();
       pool.idle.begin_search();

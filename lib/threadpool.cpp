@@ -240,9 +240,13 @@ void PoolState::spawn_from_outside(TaskNode* node, OutsideScope in) {
   inject(node);
 }
 
-void PoolState::inject(TaskNode* node) noexcept {
+void PoolState::inject(TaskNode* node) noexcept { put(injected, node); }
+
+void PoolState::bring_back(TaskNode* frame) noexcept { put(brought_back, frame); }
+
+void PoolState::put(InjectionQueue& where, TaskNode* node) noexcept {
   const Visits::Visit visit(visits);  // once it is pushed, the frame may run, end, and with it the pool
-  injected.push(node);  // seq_cst; the look below comes after it
+  where.push(node);  // seq_cst; the look below comes after it
   notify();
   bell.ring();
 }
@@ -253,9 +257,11 @@ void PoolState::notify() noexcept {
 }
 
 bool PoolState::work_visible() const noexcept {
-  if (!injected.empty() || claims.any(seq_cst)) return true;
+  if (!injected.empty() || !brought_back.empty() || claims.any(seq_cst)) return true;
   for (const auto& worker : workers) {
-    if (worker->queue.size() != 0) return true;
+    if (worker->queue.size() != 0 || worker->ready.size() != 0 || worker->arrived.size() != 0) {
+      return true;
+    }
   }
   return false;
 }

@@ -120,10 +120,14 @@ void Watchdog::print() const {
   std::fprintf(stderr, "weft watchdog: pool %p has unfinished tasks and nothing moved for %d s\n",
                static_cast<void*>(&pool_.self), seconds_);
   for (const auto& w : pool_.workers) {
-    std::fprintf(stderr, "  worker %" PRIu32 ": %s, %" PRId64 " queued\n", w->index,
-                 name(static_cast<Activity>(w->activity.load(relaxed))), w->queue.size());
+    std::fprintf(stderr,
+                 "  worker %" PRIu32 ": %s, %" PRId64 " queued, %" PRId64 " from outside, %" PRId64
+                 " ready after I/O\n",
+                 w->index, name(static_cast<Activity>(w->activity.load(relaxed))), w->queue.size(),
+                 w->arrived.size(), w->ready.size());
   }
   std::fprintf(stderr, "  from outside: %s\n", pool_.injected.empty() ? "nothing queued" : "queued");
+  std::fprintf(stderr, "  from I/O: %s\n", pool_.brought_back.empty() ? "nothing ready" : "ready");
   for (const ParkedFrames::Entry& entry : parked_->entries) {
     TaskNode* const frame = entry.frame.load(relaxed);
     TaskNode* const awaited = entry.awaited.load(relaxed);

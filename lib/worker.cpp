@@ -25,7 +25,6 @@ namespace {
 constexpr std::uintptr_t kNestingBudget = std::uintptr_t{1} << 20;
 // Fewer tasks than this since the last steal: what we stole was short, so take more next time.
 constexpr std::uint64_t kFewTasks = 4;
-constexpr std::uint32_t kInjectedEvery = 61;  // as Go and Tokio do
 
 struct Stack {
   std::uintptr_t low = 0;
@@ -70,22 +69,28 @@ void Worker::set_stack_limit() noexcept {
   stack_limit = here - std::min(kNestingBudget, left / 2);
 }
 
-void Worker::keep(TaskNode* node) noexcept {
+void Worker::keep(TaskNode* node, Taskqueue<TaskNode>& where) noexcept {
   try {
-    queue.make_room();
+    where.make_room();
   } catch (...) {  // std::bad_alloc; the injection list needs no memory
     return pool.inject(node);
   }
-  queue.push(node);
+  where.push(node);
 }
 
 void Worker::push(TaskNode* node) noexcept {
-  keep(node);
+  keep(node, queue);
   notify_if_idle();
 }
 
-void Worker::share_and_notify() noexcept {
+void Worker::share() noexcept {
   queue.share();
+  arrived.share();
+  ready.share();
+}
+
+void Worker::share_and_notify() noexcept {
+  share();
   if (full_fences) [[unlikely]] full_fence();
   if (idle.should_notify()) pool.notify();
 }
@@ -260,7 +265,7 @@ void Worker::leave_scope() noexcept {
 
 Worker* Worker::run(TaskNode* node) noexcept {
   // It may take long, and a thief that has to open our queue itself pays dearly.
-  if (idle.somebody_idle()) queue.share();
+  if (idle.somebody_idle()) share();
   Worker* w = this;
   do {
     if (node->scope != w->scope) {
@@ -274,26 +279,26 @@ Worker* Worker::run(TaskNode* node) noexcept {
   return w;
 }
 
-TaskNode* Worker::steal_from(Worker& victim, bool leapfrog, bool open) noexcept {
+TaskNode* Worker::steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& ours,
+                             bool open) noexcept {
+  using enum Taskqueue<TaskNode>::Steal;
   TaskNode* node = nullptr;
-  while (victim.queue.size() != 0) {
-    const auto outcome =
-        open ? victim.queue.steal(node, index) : victim.queue.steal_public(node);
-    if (outcome == Taskqueue<TaskNode>::Steal::kEmpty) return nullptr;
-    if (outcome == Taskqueue<TaskNode>::Steal::kLost) continue;
+  while (theirs.size() != 0) {
+    const auto outcome = open ? theirs.steal(node, index) : theirs.steal_public(node);
+    if (outcome == kEmpty) return nullptr;
+    if (outcome == kLost) continue;
     node->thief.store(index + 1, relaxed);  // relaxed: a hint for whoever awaits it
     count(steals);
-    if (leapfrog) count(leapfrogs);
     const std::uint64_t done = executed.load(relaxed);
     steal_many = done - last_steal_at < kFewTasks;
     last_steal_at = done;
     if (steal_many) {
-      std::int64_t more = std::min<std::int64_t>(victim.queue.size() / 2, 64);
+      std::int64_t more = std::min<std::int64_t>(theirs.size() / 2, 64);
       bool any = false;
       for (TaskNode* extra = nullptr; more > 0; --more) {
-        if (victim.queue.steal_public(extra) != Taskqueue<TaskNode>::Steal::kGot) break;
+        if (theirs.steal_public(extra) != kGot) break;
         extra->thief.store(index + 1, relaxed);  // relaxed: as above
-        keep(extra);
+        keep(extra, ours);
         any = true;
       }
       if (any) count(steals_half);
@@ -303,27 +308,45 @@ TaskNode* Worker::steal_from(Worker& victim, bool leapfrog, bool open) noexcept 
   return nullptr;
 }
 
-TaskNode* Worker::take_injected() noexcept {
-  TaskNode* first = pool.injected.take_all();
-  if (first == nullptr) return nullptr;
-  // The rest goes into our queue newest first, so that both we and thieves go on by age.
-  TaskNode* rest = first->link;
-  while (rest != nullptr) {
-    TaskNode* node = rest;
-    rest = node->link;
-    keep(node);
+TaskNode* Worker::steal_from(Worker& victim, bool leapfrog, bool open) noexcept {
+  TaskNode* node = steal_from(victim.queue, queue, open);
+  if (node == nullptr) node = steal_from(victim.ready, ready, open);
+  if (node == nullptr) node = steal_from(victim.arrived, arrived, open);
+  if (node != nullptr && leapfrog) count(leapfrogs);
+  return node;
+}
+
+TaskNode* Worker::take_oldest(Taskqueue<TaskNode>& from) noexcept {
+  while (from.size() != 0) {
+    from.share();  // at the old end the owner is one of those who may take what is public
+    TaskNode* node = nullptr;
+    if (from.steal_public(node) == Taskqueue<TaskNode>::Steal::kGot) return node;
   }
-  return first;
+  return nullptr;
+}
+
+TaskNode* Worker::take_oldest(InjectionQueue& from, Taskqueue<TaskNode>& older) noexcept {
+  TaskNode* oldest = take_oldest(older);
+  TaskNode* rest = from.take_all();
+  if (rest == nullptr) return oldest;
+  if (oldest == nullptr) oldest = std::exchange(rest, rest->link);
+  if (rest == nullptr) return oldest;
+  do {
+    keep(std::exchange(rest, rest->link), older);
+  } while (rest != nullptr);
+  notify_if_idle();
+  return oldest;
 }
 
 TaskNode* Worker::try_take() noexcept {
   // leave_scope() may have made a frame ready since the queue was empty.
   if (TaskNode* node = queue.size() != 0 ? queue.pop() : nullptr) return node;
+  if (TaskNode* frame = next_ready()) return frame;
   if (leapfrog_victim != kNoWorker && leapfrog_victim != index) {
     if (TaskNode* node = steal_from(*pool.workers[leapfrog_victim], true, true)) return node;
   }
   leapfrog_victim = kNoWorker;
-  if (TaskNode* node = take_injected()) return node;
+  if (TaskNode* node = take_oldest(pool.injected, arrived)) return node;
   const auto n = static_cast<std::uint32_t>(pool.workers.size());
   random ^= random << 13;  // xorshift32 (Marsaglia 2003)
   random ^= random >> 17;
@@ -353,24 +376,29 @@ void Worker::relax() noexcept {
   for (int i = 0; i < 16; ++i) spin_pause();
 }
 
-TaskNode* Worker::next_in_line(std::uint32_t turn) noexcept {
+TaskNode* Worker::next_ready() noexcept {
+  const bool frames_wait = ready.size() != 0 || !pool.brought_back.empty();
+  const bool frames_ran = alternation.frames();
+  if (!frames_wait && !frames_ran) [[likely]] return nullptr;
+  const bool tasks_wait = queue.size() != 0;
+  if (alternation.frame_next(frames_wait, tasks_wait, Alternation::Clock::now())) {
+    if (TaskNode* const frame = take_oldest(pool.brought_back, ready)) return frame;
+  }
+  // What frames have started, an answer maybe, does not wait for a task.
+  if (frames_ran && tasks_wait && io != nullptr && io->unsubmitted()) io->turn();
+  return nullptr;
+}
+
+TaskNode* Worker::next_in_line() noexcept {
   if (TaskNode* node = std::exchange(next, nullptr)) return node;
-  const std::uint32_t phase = turn % kInjectedEvery;
-  // Frames that I/O makes ready, time and again, should not keep the oldest task waiting.
-  if (phase == kInjectedEvery / 2 && (io != nullptr || pool.has_io_thread)) {
-    queue.share();
-    TaskNode* oldest = nullptr;
-    if (queue.steal_public(oldest) == Taskqueue<TaskNode>::Steal::kGot) return oldest;
-  }
-  // Nor should a queue that never gets empty keep outsiders waiting. The pool's I/O thread is one, but
-  // what it made ready comes first.
-  if (phase == 0 && has_mail()) [[unlikely]] hub->turn();
-  if (phase == 0 || pool.has_io_thread) {
-    if (TaskNode* node = take_injected()) {
-      notify_if_idle();  // the rest is in our queue now
-      return node;
+  if (pace.due()) [[unlikely]] {
+    if (pace.looked(Pace::Clock::now())) {
+      if (TaskNode* node = take_oldest(queue)) return node;
     }
+    if (has_mail()) [[unlikely]] hub->turn();
+    if (TaskNode* node = take_oldest(pool.injected, arrived)) return node;
   }
+  if (TaskNode* frame = next_ready()) return frame;
   return queue.pop();
 }
 
@@ -516,7 +544,7 @@ void Worker::loop(PoolThread& self) {
   current_worker = w;
   w->use_hub(self.hub.get());
   w->start_on_this_thread();
-  for (std::uint32_t turn = 1;; ++turn) {
+  for (;;) {
     w->look_at_io();
     Claim* const claim = w->claim_to_grant();
     if (claim != nullptr || (w->next == nullptr && w->not_needed())) {
@@ -526,7 +554,7 @@ void Worker::loop(PoolThread& self) {
       if (claim != nullptr) return claim->grant(w);
       return pool.caller_seat.leave();
     }
-    TaskNode* node = w->next_in_line(turn);
+    TaskNode* node = w->next_in_line();
     if (node == nullptr) node = w->find_work();
     if (node != nullptr) {
       w = w->run(node);

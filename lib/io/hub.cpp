@@ -104,33 +104,20 @@ bool Hub::dispatch(const io_uring_cqe& cqe) noexcept {
 // ---- turns and rest ------------------------------------------------------------------------
 
 bool Hub::due() noexcept {
-  if (has_mail() || (ready_ != nullptr && batch_ == 0) || look_for_dropped_) return true;
+  if (has_mail() || look_for_dropped_) return true;
   if (driver_ == nullptr) return false;
   if (++tasks_since_turn_ >= kMostTasks) return true;
   const bool ready = driver_->ready();
-  if (!ready && turn_by_ == kNever && deliver_by_ == kNever && timers_.empty()) return false;
+  if (!ready && turn_by_ == kNever && timers_.empty()) return false;
   const Nanoseconds at = now();
   // Not so soon again: a system call for each that comes while others run costs more than it gains.
   if (ready && turn_by_ == kNever) turn_by_ = turned_at_ + kMostDelay;
-  return at >= turn_by_ || at >= deliver_by_ ||
-         (!timers_.empty() && at >= timers_.first().deadline);
+  return at >= turn_by_ || (!timers_.empty() && at >= timers_.first().deadline);
 }
 
 void Hub::turn(bool sleeps_next) noexcept {
   work(!sleeps_next);
   deliver();
-}
-
-void Hub::turn_between_tasks() noexcept {
-  work(true);
-  if (ready_ == nullptr) return;
-  // Newer frames would lie on top of those that were ready before, which would wait for ever. But
-  // they are not kept for long, nor from whoever has nothing to do.
-  if (deliver_by_ == kNever) deliver_by_ = turned_at_ + kMostWait;
-  if (batch_ == 0 || turned_at_ >= deliver_by_ ||
-      pool_->idle.num_sleepers() + pool_->idle.num_searchers() != 0) {
-    deliver();
-  }
 }
 
 void Hub::work(bool submit) noexcept {
@@ -181,36 +168,19 @@ void Hub::deliver() noexcept {
   TaskNode* oldest_first = std::exchange(ready_, nullptr);
   if (oldest_first == nullptr) return;
   ready_end_ = &ready_;
-  deliver_by_ = kNever;
   Worker* const w = weft::detail::current_worker;
-  if (w == nullptr) {
-    while (oldest_first != nullptr) {
-      TaskNode* const frame = oldest_first;
-      oldest_first = frame->link;
-      weft::detail::resume_on_own_pool(frame);
-    }
-    return;
-  }
-  // Newest first into the queue, so that both we and thieves go on by age.
-  TaskNode* newest_first = nullptr;
-  batch_ = 0;
-  for (; oldest_first != nullptr; batch_ += 2) {  // each, and one that has waited for longer
+  while (oldest_first != nullptr) {
     TaskNode* const frame = oldest_first;
     oldest_first = frame->link;
-    frame->link = newest_first;
-    newest_first = frame;
-  }
-  while (newest_first != nullptr) {
-    TaskNode* const frame = newest_first;
-    newest_first = frame->link;
-    if (&frame->scope->pool != pool_) [[unlikely]] {  // awaited a stream of ours
-      weft::detail::resume_on_own_pool(frame);
-      continue;
-    }
+    PoolState& its_pool = frame->scope->pool;  // another one's, if it awaited a stream of ours
     weft::detail::unlist_parked(frame);
-    w->keep(frame);
+    if (w != nullptr && &w->pool == &its_pool) {
+      w->keep(frame, w->ready);
+    } else {
+      its_pool.bring_back(frame);
+    }
   }
-  w->notify_if_idle();
+  if (w != nullptr) w->notify_if_idle();
 }
 
 }  // namespace weft::io::detail

@@ -65,8 +65,7 @@ class Hub {
   void turn(bool sleeps_next = false) noexcept;
   /// Between two tasks: a turn, if one is due.
   void between_tasks() noexcept {
-    if (batch_ != 0) --batch_;
-    if (due()) turn_between_tasks();
+    if (due()) turn();
   }
   /// Between two looks for a task.
   void between_searches() noexcept {
@@ -82,6 +81,8 @@ class Hub {
   bool active() const noexcept { return active_.load(relaxed); }  // relaxed: our own
   /// Relaxed: a look between tasks; before it sleeps, the thread is unparked for it.
   bool has_mail() const noexcept { return inbox_.load(relaxed) != nullptr; }
+  /// True if operations wait for a turn to begin.
+  bool unsubmitted() const noexcept { return driver_ != nullptr && driver_->unsubmitted(); }
   weft::detail::ListedSleeper& sleeper() noexcept { return sleeper_; }
 
   Helpers& helpers(const Operation& op) noexcept;
@@ -153,7 +154,6 @@ class Hub {
 
  private:
   bool due() noexcept;
-  void turn_between_tasks() noexcept;
   void work(bool submit) noexcept;
   bool activate() noexcept;
   void post_if_active(std::uint32_t bits) noexcept;
@@ -176,8 +176,6 @@ class Hub {
   // As an upper bound between two submissions and two looks at the clock of a busy worker.
   static constexpr unsigned kMostTasks = 61;  // as for the injection list
   static constexpr Nanoseconds kMostDelay = 50'000;
-  // As long as frames that are ready may wait for older ones.
-  static constexpr Nanoseconds kMostWait = 1'000'000;
 
   PoolState* const pool_;
   Atomic<InboxNode*> inbox_{nullptr};  // a stack; only ever taken whole
@@ -200,10 +198,8 @@ class Hub {
   TaskNode** ready_end_ = &ready_;
   std::uint32_t generation_ = 0;
   unsigned tasks_since_turn_ = 0;
-  std::size_t batch_ = 0;  // tasks that come before frames which are ready now
   Nanoseconds turned_at_ = 0;
   Nanoseconds turn_by_ = kNever;
-  Nanoseconds deliver_by_ = kNever;  // kNever also if no frames are kept back
   Patience patience_;
   bool listed_ = false;  // among the pool's sleepers
   bool closed_ = false;

@@ -138,6 +138,26 @@ struct Public : QueueModel<Public, 3, 3, Fences::kAsymmetric> {
   }
 };
 
+// First in, first out: the owner takes at the old end, too.
+struct OldEnd : QueueModel<OldEnd, 3, 4, Fences::kAsymmetric> {
+  void take() {
+    queue->share();
+    Node* node = nullptr;
+    if (queue->steal_public(node) == Queue::Steal::kGot) node->take();
+  }
+  void thread(unsigned index) {
+    if (index != 0) return this->steal(index, 2);
+    push(0);
+    push(1);
+    take();
+    push(2);
+    take();
+    push(3);
+    take();
+    take();
+  }
+};
+
 // A thief that finds work in a queue whose owner never comes by gets it: nothing stays hidden.
 struct LongTask : QueueModel<LongTask, 3, 3, Fences::kAsymmetric> {
   Atomic<int> got{0};
@@ -166,7 +186,7 @@ int main() {
   const bool good = run<LastElement<kAsymmetric>>(300'000, 2) &&
                     run<Growth<kAsymmetric>>(300'000) && run<Buried<kAsymmetric>>(300'000) &&
                     run<TakenBack>(300'000) && run<SlotsAgain>(100'000, 2) &&
-                    run<Public>(300'000) && run<LongTask>(100'000) &&
+                    run<Public>(300'000) && run<OldEnd>(300'000) && run<LongTask>(100'000) &&
                     run<LastElement<kFull>>(200'000) && run<Growth<kFull>>(200'000) &&
                     run<Buried<kFull>>(200'000);
   return good ? 0 : 1;

@@ -46,6 +46,8 @@ struct PoolState {
   void run_from_outside(TaskNode* node, OutsideScope in);
   /// Queues what is counted already; from any thread.
   void inject(TaskNode* node) noexcept;
+  /// The same, of a frame that I/O made ready.
+  void bring_back(TaskNode* frame) noexcept;
 
   /// Blocks an outside thread until `done`; it becomes the caller's worker if that is free.
   /// Whoever makes `done` true unparks the thread.
@@ -96,6 +98,7 @@ struct PoolState {
   std::vector<std::unique_ptr<Worker>> workers;
   EventCount idle{!asymmetric_fences()};
   InjectionQueue injected;
+  InjectionQueue brought_back;  ///< looked at between any two tasks
   Scope* root = nullptr;
 
   Atomic<bool> io_closing{false};
@@ -124,6 +127,8 @@ struct PoolState {
 
   Atomic<Scope*> all_scopes_{nullptr};
   Atomic<Scope*> next_look_{nullptr};  ///< where to look for one that is not in use
+  void put(InjectionQueue& where, TaskNode* node) noexcept;
+
   Atomic<PoolThread*> threads_{nullptr};  ///< all that were ever started
   Atomic<int> num_resting_{0};            ///< a hint: about so many of them rest
   std::unique_ptr<Watchdog> watchdog_;

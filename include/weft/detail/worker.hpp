@@ -8,8 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "weft/detail/alternation.hpp"
 #include "weft/detail/config.hpp"
 #include "weft/detail/eventcount.hpp"
+#include "weft/detail/pace.hpp"
 #include "weft/detail/pool_threads.hpp"
 #include "weft/detail/scope.hpp"
 #include "weft/detail/task_node.hpp"
@@ -23,6 +25,7 @@ class Operation;
 
 namespace weft::detail {
 
+class InjectionQueue;
 struct PoolState;
 struct ParkedFrames;
 
@@ -47,7 +50,7 @@ struct alignas(kCacheLine) Worker {
   Scope::Counters* counters = nullptr;  ///< ours in that scope
   std::uintptr_t stack_limit = 0;    ///< below this address nothing more is nested
   TaskNode* next = nullptr;          ///< runs as soon as the stack has unwound to the loop
-  Taskqueue<TaskNode> queue;
+  Taskqueue<TaskNode> queue;  ///< last in, first out
 
   PoolState& pool;
   EventCount& idle;                  ///< the pool's
@@ -65,6 +68,11 @@ struct alignas(kCacheLine) Worker {
   io::detail::Hub* io = nullptr;   ///< of the thread that serves us, once it has used I/O
   io::detail::Operation* outside_operations = nullptr;  ///< started here by an outside thread
   io::detail::Hub* hub = nullptr;  ///< of the thread that serves us, unless that is an outside one
+  // First in, first out, for all who take from them:
+  Taskqueue<TaskNode> arrived;     ///< what outside threads injected
+  Taskqueue<TaskNode> ready;       ///< frames that I/O made ready
+  Alternation alternation;         ///< of the latter and the queue
+  Pace pace;                       ///< of looks at the injection list
 
   Scope* scopes_at_rest = nullptr;  ///< for our next sync_scope, by next_free
   int num_scopes_at_rest = 0;
@@ -78,8 +86,8 @@ struct alignas(kCacheLine) Worker {
     return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) > stack_limit;
   }
 
-  /// Queues what is counted already.
-  void keep(TaskNode* node) noexcept;
+  /// Queues what is counted already, in one of our queues.
+  void keep(TaskNode* node, Taskqueue<TaskNode>& where) noexcept;
   /// The same, and sees to it that somebody looks.
   void push(TaskNode* node) noexcept;
 
@@ -195,9 +203,15 @@ struct alignas(kCacheLine) Worker {
   void use_hub(io::detail::Hub* of_this_thread) noexcept;
   void hand_operations_over() noexcept;
   TaskNode* try_take() noexcept;
-  TaskNode* next_in_line(std::uint32_t turn) noexcept;
+  TaskNode* next_in_line() noexcept;
+  /// The next frame that I/O made ready, if it is its turn.
+  TaskNode* next_ready() noexcept;
+  /// Of what lies in both; the rest stays in `older`.
+  TaskNode* take_oldest(InjectionQueue& from, Taskqueue<TaskNode>& older) noexcept;
+  static TaskNode* take_oldest(Taskqueue<TaskNode>& from) noexcept;
   TaskNode* steal_from(Worker& victim, bool leapfrog, bool open) noexcept;
-  TaskNode* take_injected() noexcept;
+  TaskNode* steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& ours, bool open) noexcept;
+  void share() noexcept;
   WEFT_API void share_and_notify() noexcept;
   void found_work() noexcept;
   void leave_scope() noexcept;

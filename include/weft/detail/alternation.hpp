@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+/// \file
+/// How a worker divides its time between the frames that I/O made ready and the tasks in its queue.
+
+#include <algorithm>
+#include <chrono>
+
+namespace weft::detail {
+
+/// Where both wait, they take turns, half and half by the clock: to either it does not matter how many of the
+/// other there are, only how long they take. Frames go on until none is left, or their turn has lasted for
+/// `kMost`; then tasks have as long as the frames had, and one of them at least. Belongs to a worker.
+class Alternation {
+ public:
+  using Clock = std::chrono::steady_clock;
+  /// Of the frames: what has just become ready waits for no more than that, and one task.
+  static constexpr Clock::duration kMost = std::chrono::milliseconds(1);
+  /// Of the tasks: the frames' turn may end with a system call, which should be worth it.
+  static constexpr Clock::duration kLeast = std::chrono::microseconds(50);
+
+  /// \return true: a frame is next
+  bool frame_next(bool frames_wait, bool tasks_wait, Clock::time_point now) noexcept {
+    if (!frames_ && frames_wait && (!tasks_wait || now >= tasks_until_)) {
+      frames_ = true;
+      since_ = now;
+    } else if (frames_ && (!frames_wait || (tasks_wait && now - since_ >= kMost))) {
+      frames_ = false;
+      // But not for as long as a debugger, say, had us stand still.
+      tasks_until_ = now + std::clamp(now - since_, kLeast, 10 * kMost);
+    }
+    return frames_;
+  }
+  /// It is their turn, or was until none was left.
+  bool frames() const noexcept { return frames_; }
+
+ private:
+  bool frames_ = false;
+  Clock::time_point since_;  // when their turn began
+  Clock::time_point tasks_until_;
+};
+
+}  // namespace weft::detail
