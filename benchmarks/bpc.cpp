@@ -50,8 +50,6 @@ int main(int argc, char** argv) {
       },
       [&] { return bench::expect(work.done, static_cast<std::uint64_t>(depth * work.breadth)); });
   report.tasks = static_cast<std::uint64_t>(depth * (work.breadth + 1));
-  const double ideal =
-      static_cast<double>(depth * work.breadth * work.grain_us) * 1e-6 / options.workers;
-  report.figures = {{"ideal_s", ideal}, {"efficiency", ideal / bench::median(report.seconds)}};
+  bench::add_share_of_ideal(report, options, depth * work.breadth, work.grain_us);
   return bench::print(program, options, report);
 }

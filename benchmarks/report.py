@@ -35,7 +35,8 @@ def crowded(reports, workers, crowds):
 
 
 def shares_of_ideal(reports, workers):
-    """Workloads whose tasks last a known time: that time, shared out, over the measured one."""
+    """Workloads whose tasks last a known time: what they take one after the other, shared
+    out, over the measured time."""
     rows = {name: [reports[(name, "weft", c)] for c in workers] for name in WORKLOADS
             if all("efficiency" in r for c in workers for r in reports.get((name, "weft", c), [{}]))}
     if not rows:

@@ -39,7 +39,6 @@ int main(int argc, char** argv) {
       },
       [&] { return bench::expect(done, static_cast<std::uint64_t>(count)); });
   report.tasks = static_cast<std::uint64_t>(count);
-  const double ideal = static_cast<double>(count * grain) * 1e-6 / options.workers;
-  report.figures = {{"ideal_s", ideal}, {"efficiency", ideal / bench::median(report.seconds)}};
+  bench::add_share_of_ideal(report, options, count, grain);
   return bench::print(program, options, report);
 }

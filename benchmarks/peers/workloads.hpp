@@ -269,8 +269,7 @@ int peer_main(const std::string& name, int argc, char** argv) {
       },
       [&] { return expect(done, static_cast<std::uint64_t>(consumers)); });
   report.tasks = static_cast<std::uint64_t>(single ? consumers : consumers + size);
-  const double ideal = static_cast<double>(consumers * grain) * 1e-6 / options.workers;
-  report.figures = {{"ideal_s", ideal}, {"efficiency", ideal / median(report.seconds)}};
+  add_share_of_ideal(report, options, consumers, grain);
   return print(program, options, report);
 }
 

@@ -239,6 +239,20 @@ void spin_for_us(long microseconds) {
   }
 }
 
+void add_share_of_ideal(Report& report, const Options& options, long tasks, long microseconds) {
+  std::vector<double> body_seconds;
+  for (int batch = 0; batch < 5; ++batch) {
+    const long bodies = std::max(1L, 5'000 / std::max(1L, microseconds));
+    const auto begin = Clock::now();
+    for (long i = 0; i < bodies; ++i) spin_for_us(microseconds);
+    body_seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count() /
+                           static_cast<double>(bodies));
+  }
+  const double ideal =
+      median(std::move(body_seconds)) * static_cast<double>(tasks) / options.workers;
+  report.figures = {{"ideal_s", ideal}, {"efficiency", ideal / median(report.seconds)}};
+}
+
 Answer expect(std::uint64_t got, std::uint64_t want) { return {std::to_string(got), got == want}; }
 
 }  // namespace bench

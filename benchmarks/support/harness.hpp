@@ -85,6 +85,11 @@ double quantile(std::vector<double> values, double fraction);
 /// Occupies the CPU for that long, as a task body of known length.
 void spin_for_us(long microseconds);
 
+/// For `tasks` of such bodies: the time that they need if the workers share them perfectly, and how much of
+/// the measured time that is. A body takes a little longer than it says, as long as a look at the clock; so
+/// this thread runs some, one after the other, and what those take counts.
+void add_share_of_ideal(Report& report, const Options& options, long tasks, long microseconds);
+
 /// Compares two numbers and shows what was computed.
 Answer expect(std::uint64_t got, std::uint64_t want);
 
