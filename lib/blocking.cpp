@@ -127,6 +127,7 @@ void PoolState::leave_caller(Worker* w) noexcept {
       if (w == nullptr) return end_guest();
     }
   }
+  w->hand_back();
   w->stop_on_this_thread();
   current_worker = nullptr;
   caller_seat.leave();
@@ -245,6 +246,7 @@ void rest(io::detail::Hub* own_hub, Parker& parker) noexcept {
   if (own_hub == nullptr) return parker.park();
   own_hub->turn();
   own_hub->sleep();
+  own_hub->deliver();  // there may be no other turn
 }
 }  // namespace
 

@@ -116,6 +116,7 @@ void PoolState::thread_main(PoolThread& me) {
     } else {
       hub.turn();
       hub.sleep();  // an order given meanwhile comes with a token
+      hub.deliver();
     }
   }
   hub.leave_thread();

@@ -72,8 +72,8 @@ void Worker::set_stack_limit() noexcept {
 void Worker::keep(TaskNode* node, Taskqueue<TaskNode>& where) noexcept {
   try {
     where.make_room();
-  } catch (...) {  // std::bad_alloc; the injection list needs no memory
-    return pool.inject(node);
+  } catch (...) {  // std::bad_alloc; these lists need no memory
+    return &where == &ready ? pool.bring_back(node) : pool.inject(node);
   }
   where.push(node);
 }
@@ -310,9 +310,12 @@ TaskNode* Worker::steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& o
 
 TaskNode* Worker::steal_from(Worker& victim, bool leapfrog, bool open) noexcept {
   TaskNode* node = steal_from(victim.queue, queue, open);
+  if (leapfrog) {  // for a child's children, which are nowhere else
+    if (node != nullptr) count(leapfrogs);
+    return node;
+  }
   if (node == nullptr) node = steal_from(victim.ready, ready, open);
   if (node == nullptr) node = steal_from(victim.arrived, arrived, open);
-  if (node != nullptr && leapfrog) count(leapfrogs);
   return node;
 }
 
@@ -338,6 +341,11 @@ TaskNode* Worker::take_oldest(InjectionQueue& from, Taskqueue<TaskNode>& older) 
   return oldest;
 }
 
+void Worker::hand_back() noexcept {
+  while (TaskNode* const frame = take_oldest(ready)) pool.bring_back(frame);
+  while (TaskNode* const node = take_oldest(arrived)) pool.inject(node);
+}
+
 TaskNode* Worker::try_take() noexcept {
   // leave_scope() may have made a frame ready since the queue was empty.
   if (TaskNode* node = queue.size() != 0 ? queue.pop() : nullptr) return node;
@@ -347,6 +355,7 @@ TaskNode* Worker::try_take() noexcept {
   }
   leapfrog_victim = kNoWorker;
   if (TaskNode* node = take_oldest(pool.injected, arrived)) return node;
+  if (TaskNode* frame = take_oldest(pool.brought_back, ready)) return frame;  // after all
   const auto n = static_cast<std::uint32_t>(pool.workers.size());
   random ^= random << 13;  // xorshift32 (Marsaglia 2003)
   random ^= random >> 17;
@@ -380,7 +389,7 @@ TaskNode* Worker::next_ready() noexcept {
   const bool frames_wait = ready.size() != 0 || !pool.brought_back.empty();
   const bool frames_ran = alternation.frames();
   if (!frames_wait && !frames_ran) [[likely]] return nullptr;
-  const bool tasks_wait = queue.size() != 0;
+  const bool tasks_wait = queue.size() != 0 || arrived.size() != 0 || !pool.injected.empty();
   if (alternation.frame_next(frames_wait, tasks_wait, Alternation::Clock::now())) {
     if (TaskNode* const frame = take_oldest(pool.brought_back, ready)) return frame;
   }
@@ -392,13 +401,20 @@ TaskNode* Worker::next_ready() noexcept {
 TaskNode* Worker::next_in_line() noexcept {
   if (TaskNode* node = std::exchange(next, nullptr)) return node;
   if (pace.due()) [[unlikely]] {
-    if (pace.looked(Pace::Clock::now())) {
-      if (TaskNode* node = take_oldest(queue)) return node;
-    }
-    if (has_mail()) [[unlikely]] hub->turn();
-    if (TaskNode* node = take_oldest(pool.injected, arrived)) return node;
+    pace.look(Pace::Clock::now());
+    if (has_mail()) hub->turn();
   }
   if (TaskNode* frame = next_ready()) return frame;
+  // A queue that never gets empty should keep nobody waiting.
+  if (pace.take_arrival()) [[unlikely]] {
+    if (TaskNode* node = take_oldest(pool.injected, arrived)) {
+      if (arrived.size() != 0) pace.more_arrived();
+      return node;
+    }
+  }
+  if (pace.take_oldest()) [[unlikely]] {
+    if (TaskNode* node = take_oldest(queue)) return node;
+  }
   return queue.pop();
 }
 
@@ -467,6 +483,8 @@ TaskNode* Worker::find_work() {
     for (int i = 0; i < rounds || (soon && !io->looked_enough()); ++i) {
       if (TaskNode* node = try_take()) {
         found_work();
+        // What was started before, and would have gone with the sleep, does not wait for a task.
+        if (rounds == 1 && io->unsubmitted() && !alternation.frames()) io->turn();
         return node;
       }
       if (pool.claims.any()) break;
@@ -516,6 +534,7 @@ void Worker::sleep_with_hub() noexcept {
 void Worker::start_on_this_thread() noexcept {
   return_frames_at_exit();
   set_stack_limit();
+  alternation = {};
   set_activity(Activity::kRunning);
 }
 
@@ -548,6 +567,7 @@ void Worker::loop(PoolThread& self) {
     w->look_at_io();
     Claim* const claim = w->claim_to_grant();
     if (claim != nullptr || (w->next == nullptr && w->not_needed())) {
+      if (claim == nullptr) w->hand_back();
       w->stop_on_this_thread();
       current_worker = nullptr;
       pool.rest(self);

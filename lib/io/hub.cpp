@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "io/drops.hpp"
-#include "weft/detail/foreign_await.hpp"
 #include "weft/detail/pool_state.hpp"
 #include "weft/detail/worker.hpp"
 #include "weft/io/link.hpp"

@@ -59,13 +59,16 @@ class Hub {
   void leave_thread() noexcept;
 
   void start(Operation& op) noexcept;
-  /// Does all that is to be done now: messages, submission, completions, timers. Frames that are
-  /// ready go to the worker which this thread serves, or to the pool.
+  /// Does all that is to be done now: messages, submission, completions, timers; and delivers.
   /// \param sleeps_next `sleep` follows if nothing is ready: what was started may wait for that
   void turn(bool sleeps_next = false) noexcept;
   /// Between two tasks: a turn, if one is due.
   void between_tasks() noexcept {
-    if (due()) turn();
+    if (due()) {
+      turn();
+    } else if (ready_ != nullptr) [[unlikely]] {  // some end as they start
+      deliver();
+    }
   }
   /// Between two looks for a task.
   void between_searches() noexcept {
@@ -74,6 +77,8 @@ class Hub {
   /// There is no task. \return true: look on until `looked_enough`, something may come soon
   bool expects_soon() noexcept;
   bool looked_enough() const noexcept;
+  /// Frames that are ready go to the worker which this thread serves, or to the pool.
+  void deliver() noexcept;
   /// Sleeps until something has ended, or the thread was unparked. To be followed by a turn, after
   /// one that followed the caller's announcement, if any.
   void sleep() noexcept;
@@ -170,11 +175,10 @@ class Hub {
   void read_mail_of(Shelf& shelf, std::uint32_t news) noexcept;
   void expire() noexcept;
   void end(Operation& op) noexcept;
-  void deliver() noexcept;
   Nanoseconds until_next_deadline() const noexcept;
 
   // As an upper bound between two submissions and two looks at the clock of a busy worker.
-  static constexpr unsigned kMostTasks = 61;  // as for the injection list
+  static constexpr unsigned kMostTasks = 61;
   static constexpr Nanoseconds kMostDelay = 50'000;
 
   PoolState* const pool_;

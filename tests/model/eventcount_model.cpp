@@ -63,7 +63,7 @@ struct PoolModel : rl::test_suite<Derived, kThreads> {
     }
     return false;
   }
-  TaskNode* take_injected(unsigned self) {
+  TaskNode* take_oldest(unsigned self) {  // of what was injected; the rest into our queue
     TaskNode* const first = injected->take_all();
     if (first == nullptr) return nullptr;
     for (TaskNode* rest = first->link; rest != nullptr;) {
@@ -74,7 +74,7 @@ struct PoolModel : rl::test_suite<Derived, kThreads> {
     return first;
   }
   TaskNode* try_take(unsigned self) {
-    if (TaskNode* node = take_injected(self)) return node;
+    if (TaskNode* node = take_oldest(self)) return node;
     for (unsigned i = 0; i < kQueues; ++i) {
       TaskNode* node = nullptr;
       if (i != self && queues[i].steal(node, self) == Queue::Steal::kGot) return node;

@@ -139,20 +139,21 @@ struct Public : QueueModel<Public, 3, 3, Fences::kAsymmetric> {
 };
 
 // First in, first out: the owner takes at the old end, too.
-struct OldEnd : QueueModel<OldEnd, 3, 4, Fences::kAsymmetric> {
+template <Fences kFences>
+struct OldEnd : QueueModel<OldEnd<kFences>, 3, 4, kFences> {
   void take() {
-    queue->share();
+    this->queue->share();
     Node* node = nullptr;
-    if (queue->steal_public(node) == Queue::Steal::kGot) node->take();
+    if (this->queue->steal_public(node) == Queue::Steal::kGot) node->take();
   }
   void thread(unsigned index) {
     if (index != 0) return this->steal(index, 2);
-    push(0);
-    push(1);
+    this->push(0);
+    this->push(1);
     take();
-    push(2);
+    this->push(2);
     take();
-    push(3);
+    this->push(3);
     take();
     take();
   }
@@ -186,8 +187,8 @@ int main() {
   const bool good = run<LastElement<kAsymmetric>>(300'000, 2) &&
                     run<Growth<kAsymmetric>>(300'000) && run<Buried<kAsymmetric>>(300'000) &&
                     run<TakenBack>(300'000) && run<SlotsAgain>(100'000, 2) &&
-                    run<Public>(300'000) && run<OldEnd>(300'000) && run<LongTask>(100'000) &&
+                    run<Public>(300'000) && run<OldEnd<kAsymmetric>>(300'000) && run<LongTask>(100'000) &&
                     run<LastElement<kFull>>(200'000) && run<Growth<kFull>>(200'000) &&
-                    run<Buried<kFull>>(200'000);
+                    run<Buried<kFull>>(200'000) && run<OldEnd<kFull>>(200'000);
   return good ? 0 : 1;
 }

@@ -5,6 +5,7 @@
 
 #include <weft/weft.hpp>
 
+#include <atomic>
 #include <chrono>
 
 #include "../support/io.hpp"
@@ -12,17 +13,22 @@
 using weft::Task;
 using weft::Threadpool;
 namespace io = weft::io;
+using namespace std::chrono_literals;
 
 namespace {
 
 constexpr int kLoops = 16;
 constexpr int kRounds = 25;
 
-Task<> compute(const int& left, int& computed) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+void spin_for(std::chrono::milliseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
   while (std::chrono::steady_clock::now() < end) weft::detail::spin_pause();
+}
+
+Task<> compute(std::chrono::milliseconds grain, const int& left, int& computed) {
+  spin_for(grain);
   ++computed;
-  if (left != 0) weft::spawn_detached(compute(left, computed));
+  if (left != 0) weft::spawn_detached(compute(grain, left, computed));
   co_return;
 }
 
@@ -37,7 +43,7 @@ BOOST_AUTO_TEST_CASE(frames_behind_a_chain) {
   int left = kLoops, computed = 0;
   Threadpool pool({.num_threads = 1, .caller_participates = false});
   pool.run(weft::sync_scope([&]() -> Task<> {
-    for (int i = 0; i < 2; ++i) weft::spawn_detached(compute(left, computed));
+    for (int i = 0; i < 2; ++i) weft::spawn_detached(compute(1ms, left, computed));
     for (int i = 0; i < kLoops; ++i) weft::spawn_detached(go_round(left));
     co_return;
   }));
@@ -61,6 +67,41 @@ BOOST_AUTO_TEST_CASE(task_behind_frames) {
     co_return;
   }));
   BOOST_TEST(over);
+}
+
+// After that many long tasks the worker looks as often as ever at what its queue keeps waiting.
+constexpr int kMany = 130;
+
+// Those looks leave time for frames, also where each task is longer than the time between two looks.
+BOOST_AUTO_TEST_CASE(frame_beside_long_tasks) {
+  int left = 1, computed = 0;
+  Threadpool pool({.num_threads = 1, .caller_participates = false});
+  pool.run(weft::sync_scope([&]() -> Task<> {
+    for (int i = 0; i < 2; ++i) weft::spawn_detached(compute(12ms, left, computed));
+    while (computed < kMany) (co_await io::nop()).value();
+    left = 0;
+  }));
+  BOOST_TEST(computed >= kMany);
+}
+
+// The same beside long tasks of an outside thread's.
+BOOST_AUTO_TEST_CASE(frame_beside_long_arrivals) {
+  std::atomic<int> computed = 0;
+  int before_the_last = 0;
+  Threadpool pool({.num_threads = 1, .caller_participates = false});
+  pool.spawn_detached([&]() -> Task<> {
+    while (computed.load() < kMany) (co_await io::nop()).value();
+    before_the_last = computed.load();
+  });
+  for (int i = 0; i < 2 * kMany; ++i) {
+    pool.spawn_detached([&computed] {
+      spin_for(5ms);
+      computed.fetch_add(1);
+    });
+  }
+  pool.sync_all();
+  BOOST_TEST(before_the_last >= kMany);
+  BOOST_TEST(before_the_last < 2 * kMany);
 }
 
 }  // namespace

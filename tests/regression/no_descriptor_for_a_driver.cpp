@@ -6,7 +6,6 @@
 
 #include <weft/weft.hpp>
 
-
 #include "../support/io.hpp"
 
 using weft::Task;
@@ -32,6 +31,26 @@ BOOST_AUTO_TEST_CASE(no_descriptor_for_a_driver) {
     }
     for (int i = 0; i < 20; ++i) BOOST_TEST(!pool.run(nothing()));  // it can be made later
   }
+}
+
+Task<> chain(const bool& over) {
+  if (!over) weft::spawn_detached(chain(over));
+  co_return;
+}
+
+// What fails as it starts goes on all the same where the queue never gets empty.
+BOOST_AUTO_TEST_CASE(no_descriptor_beside_a_chain) {
+  (void)io::backend();
+  Threadpool pool({.num_threads = 1, .caller_participates = false});
+  const weft::test::Limit none(RLIMIT_NOFILE, 0);
+  bool over = false;
+  std::error_code error;
+  pool.run(weft::sync_scope([&]() -> Task<> {
+    weft::spawn_detached(chain(over));
+    error = co_await nothing();
+    over = true;
+  }));
+  BOOST_TEST((error == std::errc::too_many_files_open));
 }
 
 }  // namespace

@@ -15,19 +15,20 @@ namespace weft::detail {
 class Alternation {
  public:
   using Clock = std::chrono::steady_clock;
-  /// Of the frames: what has just become ready waits for no more than that, and one task.
+  /// Of the frames.
   static constexpr Clock::duration kMost = std::chrono::milliseconds(1);
   /// Of the tasks: the frames' turn may end with a system call, which should be worth it.
   static constexpr Clock::duration kLeast = std::chrono::microseconds(50);
 
   /// \return true: a frame is next
   bool frame_next(bool frames_wait, bool tasks_wait, Clock::time_point now) noexcept {
+    if (frames_ && !tasks_wait) since_ = now;  // until now nobody else wanted the time
     if (!frames_ && frames_wait && (!tasks_wait || now >= tasks_until_)) {
       frames_ = true;
       since_ = now;
-    } else if (frames_ && (!frames_wait || (tasks_wait && now - since_ >= kMost))) {
+    } else if (frames_ && (!frames_wait || now - since_ >= kMost)) {
       frames_ = false;
-      // But not for as long as a debugger, say, had us stand still.
+      // But not for as long as one frame may have computed, or a debugger had us stand still.
       tasks_until_ = now + std::clamp(now - since_, kLeast, 10 * kMost);
     }
     return frames_;

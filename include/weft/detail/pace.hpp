@@ -6,38 +6,48 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace weft::detail {
 
-/// At every 61st task that it starts from the loop, as Go and Tokio do; but where tasks are long, about once
-/// in a millisecond, and where a task is longer than that, after each (Tokio tunes its interval, too).
+/// A look at every 61st task that the worker starts from the loop, as Go and Tokio do; but where tasks are long
+/// about one in a millisecond, as Tokio does, and where one task takes longer than that, at every second.
 /// Belongs to a worker.
 class Pace {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// To be called once per task. \return true: look, and say so
+  /// To be called once per task. \return true: a look is due
   bool due() noexcept { return --left_ <= 0; }
 
-  /// \return true: the oldest task in the queue is to be started out of turn. By the clock and rarely, for
-  /// each one that is lets another branch of the tree grow beside the one that is worked on.
-  bool looked(Clock::time_point now) noexcept {
+  void look(Clock::time_point now) noexcept {
     const Clock::duration took = now - looked_at_;
     looked_at_ = now;
-    every_ = took > 2 * kLooks ? std::max(1, every_ / 2) : std::min(kMostTasks, 2 * every_);
+    every_ = took > 2 * kLooks ? std::max(2, every_ / 2) : std::min(kMostTasks, 2 * every_);
     left_ = every_;
-    if (now - oldest_at_ < kOldest) return false;
+    arrival_ = true;
+    if (now - oldest_at_ < kOldest) return;
     oldest_at_ = now;
-    return true;
+    oldest_ = true;
   }
+  /// After one arrival there are more.
+  void more_arrived() noexcept { left_ = std::min(left_, kMostWhileMore); }
+
+  /// \return true, once per look: an arrival is next, if there is one
+  bool take_arrival() noexcept { return std::exchange(arrival_, false); }
+  /// \return true, more rarely: the oldest task in the queue is
+  bool take_oldest() noexcept { return std::exchange(oldest_, false); }
 
  private:
   static constexpr int kMostTasks = 61;
+  static constexpr int kMostWhileMore = 8;
   static constexpr Clock::duration kLooks = std::chrono::milliseconds(1);
   static constexpr Clock::duration kOldest = std::chrono::milliseconds(10);  // a time slice, as in Go
 
   int left_ = kMostTasks;
   int every_ = kMostTasks;
+  bool arrival_ = false;
+  bool oldest_ = false;
   Clock::time_point looked_at_ = Clock::now();
   Clock::time_point oldest_at_ = looked_at_;
 };

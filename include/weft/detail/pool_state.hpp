@@ -119,6 +119,7 @@ struct PoolState {
  private:
   static constexpr int kMostScopesAtRest = 16;  // at a worker
   static constexpr int kMostLooks = 64;
+  void put(InjectionQueue& where, TaskNode* node) noexcept;
   void start_threads(bool pin_threads);
   void start_thread(Worker* worker);  ///< nullptr: the I/O thread
   void thread_main(PoolThread& me);
@@ -127,8 +128,6 @@ struct PoolState {
 
   Atomic<Scope*> all_scopes_{nullptr};
   Atomic<Scope*> next_look_{nullptr};  ///< where to look for one that is not in use
-  void put(InjectionQueue& where, TaskNode* node) noexcept;
-
   Atomic<PoolThread*> threads_{nullptr};  ///< all that were ever started
   Atomic<int> num_resting_{0};            ///< a hint: about so many of them rest
   std::unique_ptr<Watchdog> watchdog_;

@@ -40,7 +40,7 @@ struct TaskNode {
   Atomic<std::uint32_t> thief{0};    ///< number + 1 of who stole it last: where to leapfrog
   // Set before they are read:
   Scope* scope;                      ///< spawned: its scope. Parked: the scope to resume in
-  TaskNode* link;                    ///< next in the injection list
+  TaskNode* link;                    ///< next in a list of the pool's or a hub's
 
   std::coroutine_handle<TaskNode> handle() noexcept {
     return std::coroutine_handle<TaskNode>::from_promise(*this);

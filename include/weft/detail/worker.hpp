@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// One worker: its queue, its counters, and the scheduler loop. `docs/design/scheduler.md`.
+/// One worker: its queues, its counters, and the scheduler loop. `docs/design/scheduler.md`.
 
 #include <chrono>
 #include <cstddef>
@@ -209,6 +209,8 @@ struct alignas(kCacheLine) Worker {
   /// Of what lies in both; the rest stays in `older`.
   TaskNode* take_oldest(InjectionQueue& from, Taskqueue<TaskNode>& older) noexcept;
   static TaskNode* take_oldest(Taskqueue<TaskNode>& from) noexcept;
+  /// What others could not take in time if nobody served us.
+  void hand_back() noexcept;
   TaskNode* steal_from(Worker& victim, bool leapfrog, bool open) noexcept;
   TaskNode* steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& ours, bool open) noexcept;
   void share() noexcept;
