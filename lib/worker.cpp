@@ -390,7 +390,7 @@ TaskNode* Worker::next_ready() noexcept {
   const bool frames_ran = alternation.frames();
   if (!frames_wait && !frames_ran) [[likely]] return nullptr;
   const bool tasks_wait = queue.size() != 0 || arrived.size() != 0 || !pool.injected.empty();
-  if (alternation.frame_next(frames_wait, tasks_wait, Alternation::Clock::now())) {
+  if (alternation.frame_next(frames_wait, tasks_wait)) {
     if (TaskNode* const frame = take_oldest(pool.brought_back, ready)) return frame;
   }
   // What frames have started, an answer maybe, does not wait for a task.

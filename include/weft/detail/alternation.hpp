@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace weft::detail {
 
@@ -21,12 +22,19 @@ class Alternation {
   static constexpr Clock::duration kLeast = std::chrono::microseconds(50);
 
   /// \return true: a frame is next
-  bool frame_next(bool frames_wait, bool tasks_wait, Clock::time_point now) noexcept {
-    if (frames_ && !tasks_wait) since_ = now;  // until now nobody else wanted the time
-    if (!frames_ && frames_wait && (!tasks_wait || now >= tasks_until_)) {
+  bool frame_next(bool frames_wait, bool tasks_wait) noexcept {
+    if (!tasks_wait) {  // nobody else wants the time, so it does not count
+      timed_ = false;
+      return frames_ = frames_wait;
+    }
+    const Clock::time_point now = Clock::now();
+    if (!frames_) {
+      if (!frames_wait || now < tasks_until_) return false;
       frames_ = true;
-      since_ = now;
-    } else if (frames_ && (!frames_wait || now - since_ >= kMost)) {
+      timed_ = false;
+    }
+    if (!std::exchange(timed_, true)) since_ = now;
+    if (!frames_wait || now - since_ >= kMost) {
       frames_ = false;
       // But not for as long as one frame may have computed, or a debugger had us stand still.
       tasks_until_ = now + std::clamp(now - since_, kLeast, 10 * kMost);
@@ -38,6 +46,7 @@ class Alternation {
 
  private:
   bool frames_ = false;
+  bool timed_ = false;       // since when is known
   Clock::time_point since_;  // when their turn began
   Clock::time_point tasks_until_;
 };

@@ -16,6 +16,14 @@
 /// Keeps slow paths out of the callers' instruction stream.
 #define WEFT_COLD __attribute__((noinline, cold))
 
+/// Of a slow path: its caller need not save what it has in registers. Not of what the library exports, as
+/// that may come from another compiler.
+#if defined(__clang__) && __has_attribute(preserve_most)
+#define WEFT_PRESERVE_MOST __attribute__((preserve_most))
+#else
+#define WEFT_PRESERVE_MOST
+#endif
+
 /// For rare paths that are not rare enough to be laid out as cold.
 #define WEFT_NOINLINE __attribute__((noinline))
 

@@ -39,13 +39,17 @@ WEFT_API void free_large_frame(void* frame, std::size_t size) noexcept;
 /// ever making one; making one does it too.
 WEFT_API void return_frames_at_exit() noexcept;
 
+WEFT_COLD WEFT_PRESERVE_MOST inline void* refill_frames_of(std::size_t size_class) {
+  return refill_frames(frame_cache.lists[size_class], size_class);
+}
+
 /// Memory for a frame of `size` bytes, aligned to kFrameStep. \throws std::bad_alloc
 inline void* allocate_frame(std::size_t size) {
   const std::size_t size_class = (size - 1) / kFrameStep;
   if (size_class >= kFrameClasses) [[unlikely]] return allocate_large_frame(size);
   FrameList& list = frame_cache.lists[size_class];
   FreeBlock* block = list.free;
-  if (block == nullptr) [[unlikely]] return refill_frames(list, size_class);
+  if (block == nullptr) [[unlikely]] return refill_frames_of(size_class);
   list.free = block->next;
   ++list.room;
   return block;
