@@ -83,14 +83,8 @@ void Worker::push(TaskNode* node) noexcept {
   notify_if_idle();
 }
 
-void Worker::share() noexcept {
-  queue.share();
-  arrived.share();
-  ready.share();
-}
-
 void Worker::share_and_notify() noexcept {
-  share();
+  queue.share();  // of the others half is public anyway
   if (full_fences) [[unlikely]] full_fence();
   if (idle.should_notify()) pool.notify();
 }
@@ -265,7 +259,7 @@ void Worker::leave_scope() noexcept {
 
 Worker* Worker::run(TaskNode* node) noexcept {
   // It may take long, and a thief that has to open our queue itself pays dearly.
-  if (idle.somebody_idle()) share();
+  if (idle.somebody_idle()) queue.share();
   Worker* w = this;
   do {
     if (node->scope != w->scope) {
@@ -337,6 +331,7 @@ TaskNode* Worker::take_oldest(InjectionQueue& from, Taskqueue<TaskNode>& older) 
   do {
     keep(std::exchange(rest, rest->link), older);
   } while (rest != nullptr);
+  older.share();
   notify_if_idle();
   return oldest;
 }

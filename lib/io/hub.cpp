@@ -179,7 +179,9 @@ void Hub::deliver() noexcept {
       its_pool.bring_back(frame);
     }
   }
-  if (w != nullptr) w->notify_if_idle();
+  if (w == nullptr) return;
+  w->ready.share();
+  w->notify_if_idle();
 }
 
 }  // namespace weft::io::detail

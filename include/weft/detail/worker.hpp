@@ -213,7 +213,6 @@ struct alignas(kCacheLine) Worker {
   void hand_back() noexcept;
   TaskNode* steal_from(Worker& victim, bool leapfrog, bool open) noexcept;
   TaskNode* steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& ours, bool open) noexcept;
-  void share() noexcept;
   WEFT_API void share_and_notify() noexcept;
   void found_work() noexcept;
   void leave_scope() noexcept;
