@@ -128,17 +128,16 @@ def plots(reports, workers, folder):
 
     names = [n for n in ("fib", "skynet", "nqueens", "dfs") if (n, "weft", workers[0]) in reports]
     if names:
-        figure, axes = pyplot.subplots(figsize=(7, 3.5))
-        width = 0.8 / len(runtimes)
-        for i, runtime in enumerate(runtimes):
-            bars = [(x, reports[(n, runtime, workers[0])]) for x, n in enumerate(names)
-                    if (n, runtime, workers[0]) in reports]
-            axes.bar([x + i * width for x, _ in bars],
-                     [middle(r, "ns_per_task") for _, r in bars], width, label=runtime)
-        axes.set_xticks([x + width * (len(runtimes) - 1) / 2 for x in range(len(names))], names)
-        axes.set_ylabel(f"ns per task, {workers[0]} worker(s)")
-        axes.set_yscale("log")
-        axes.legend()
+        figure, panels = pyplot.subplots(1, len(names), figsize=(7, 3), squeeze=False)
+        for axes, name in zip(panels[0], names):
+            for runtime in runtimes:
+                if (name, runtime, workers[0]) in reports:
+                    time = middle(reports[(name, runtime, workers[0])], "ns_per_task")
+                    axes.bar_label(axes.bar([runtime], [time]), fmt="%.0f")
+            axes.margins(y=0.1)
+            axes.tick_params(axis="x", rotation=45)
+            axes.set_title(name)
+        panels[0][0].set_ylabel(f"ns per task, {workers[0]} worker(s)")
         save(figure, "time-per-task", "Time per task by runtime")
 
     scaled = [n for n in WORKLOADS if n not in UNREPEATED
