@@ -129,7 +129,8 @@ class Threadpool {
 
   /// A descriptor to poll for reading, beside others: readable when a task has ended, or one was
   /// given to the pool or became ready, since the last run_once(), which is to be called then. The pool's
-  /// other threads work whether it is or not. It is the pool's. \throws std::system_error
+  /// other threads work whether it is or not. It is the pool's, and for one loop: the run_once() of one thread
+  /// answers what it told to all. \throws std::system_error
   WEFT_API int wait_fd();
 
   /// A snapshot of every worker's counters.

@@ -84,8 +84,8 @@ WEFT_IO_TEST_EACH_WORKERS(timeouts) {
   });
 }
 
-// A million at once by default; half of them are cancelled by their neighbours' token.
-BOOST_AUTO_TEST_CASE(a_million_at_once) {
+// A million at once by default. `cancelled_of_two`: of each two, so many are cancelled, all by one token.
+void many_at_once(int cancelled_of_two) {
   const auto n = static_cast<int>(
       weft::test::env_or("WEFT_TEST_TIMERS", weft::test::kSanitized ? 50'000 : 1'000'000));
   Threadpool pool(2);
@@ -96,9 +96,9 @@ BOOST_AUTO_TEST_CASE(a_million_at_once) {
     co_await weft::sync_scope([&]() -> Task<> {
       for (int i = 0; i < n; ++i) {
         weft::spawn_detached([&, i]() -> Task<> {
-          const auto time = i % 2 == 0 ? std::chrono::microseconds(i * 37 % 1000) : 10h;
-          auto sleep = io::sleep_for(time);
-          if (i % 2 != 0) sleep.stop_on(stop.get_token());
+          const bool ends = i % 2 >= cancelled_of_two;
+          auto sleep = io::sleep_for(ends ? std::chrono::microseconds(i * 37 % 1000) : 10h);
+          if (!ends) sleep.stop_on(stop.get_token());
           const auto result = co_await sleep;
           (result.has_value() ? slept : cancelled).fetch_add(1);
         });
@@ -108,9 +108,14 @@ BOOST_AUTO_TEST_CASE(a_million_at_once) {
       co_return;
     });
   });
-  BOOST_TEST(slept.load() == (n + 1) / 2);
-  BOOST_TEST(cancelled.load() == n / 2);
+  const int all_cancelled = cancelled_of_two == 0 ? 0 : cancelled_of_two == 1 ? (n + 1) / 2 : n;
+  BOOST_TEST(cancelled.load() == all_cancelled);
+  BOOST_TEST(slept.load() == n - all_cancelled);
 }
+
+BOOST_AUTO_TEST_CASE(a_million_at_once) { many_at_once(0); }
+BOOST_AUTO_TEST_CASE(a_million_half_cancelled) { many_at_once(1); }
+BOOST_AUTO_TEST_CASE(a_million_cancelled) { many_at_once(2); }
 
 BOOST_AUTO_TEST_SUITE_END()
 
