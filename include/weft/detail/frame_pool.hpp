@@ -39,6 +39,7 @@ WEFT_API void free_large_frame(void* frame, std::size_t size) noexcept;
 /// ever making one; making one does it too.
 WEFT_API void return_frames_at_exit() noexcept;
 
+/// refill_frames, for the sake of the registers of whoever makes a frame.
 WEFT_COLD WEFT_PRESERVE_MOST inline void* refill_frames_of(std::size_t size_class) {
   return refill_frames(frame_cache.lists[size_class], size_class);
 }
