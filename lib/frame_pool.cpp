@@ -2,23 +2,28 @@
 #include "weft/detail/frame_pool.hpp"
 
 #include <new>
+#include <utility>
 
 namespace weft::detail {
 
+alignas(kCacheLine) constinit FreeBlock end_of_frames{nullptr, 0, nullptr};
 constinit thread_local FrameCache frame_cache;
 
 namespace {
 
+// The empty list of a thread that ends: full as soon as a frame is freed.
+constinit FreeBlock end_of_thread{nullptr, 2 * kFrameBatch, nullptr};
+
 constinit FrameDepot depots[kFrameClasses];
 
 void give_back(FrameList& list, std::size_t size_class) noexcept {
-  if (list.free != nullptr) depots[size_class].put(list.free);
+  if (list.free->next != nullptr) depots[size_class].put(list.free);
   while (FreeBlock* batch = list.batches) {
     list.batches = batch->next_batch;
     depots[size_class].put(batch);
   }
-  // Destructors that run later in this thread free frames too: with room for one, each comes here.
-  list = FrameList{.room = 1};
+  // Destructors that run later in this thread free frames too: each comes here.
+  list.free = &end_of_thread;
 }
 
 constinit thread_local bool thread_ends = false;
@@ -33,12 +38,6 @@ struct CacheReturner {
 };
 thread_local CacheReturner cache_returner;
 
-unsigned length(const FreeBlock* block) noexcept {
-  unsigned n = 0;
-  for (; block != nullptr; block = block->next) ++n;
-  return n;
-}
-
 }  // namespace
 
 void return_frames_at_exit() noexcept {
@@ -51,34 +50,39 @@ void* refill_frames(FrameList& list, std::size_t size_class) {
   if (list.batches != nullptr) {
     list.free = list.batches;
     list.batches = list.batches->next_batch;
-    list.room = 2 * kFrameBatch - length(list.free);
   } else {
     const std::size_t size = (size_class + 1) * kFrameStep;
     auto* chunk = static_cast<char*>(
         ::operator new(size * kFrameBatch, std::align_val_t{kFrameStep}));
-    for (unsigned i = kFrameBatch; i-- > 0;) {
-      auto* block = reinterpret_cast<FreeBlock*>(chunk + i * size);
+    list.free = &end_of_frames;
+    for (unsigned i = 0; i < kFrameBatch; ++i) {
+      auto* block = reinterpret_cast<FreeBlock*>(chunk + (kFrameBatch - 1 - i) * size);
       block->next = list.free;
+      block->length = i + 1;
       list.free = block;
     }
-    list.room = kFrameBatch;
   }
   FreeBlock* block = list.free;
   list.free = block->next;
-  ++list.room;
   if (thread_ends) give_back(list, size_class);
   return block;
 }
 
 void drain_frames(FrameList& list, std::size_t size_class) noexcept {
-  if (thread_ends) return give_back(list, size_class);
+  if (thread_ends) {
+    list.free->next = &end_of_frames;
+    list.free->length = 1;
+    return give_back(list, size_class);
+  }
   return_frames_at_exit();
   // Keep the batch that was freed last (its lines are warm), hand on the one below it.
   FreeBlock* last_kept = list.free;
-  for (unsigned i = 1; i < kFrameBatch; ++i) last_kept = last_kept->next;
-  FreeBlock* batch = last_kept->next;
-  last_kept->next = nullptr;
-  list.room = kFrameBatch;
+  for (unsigned length = kFrameBatch; length > 1; --length) {
+    last_kept->length = length;
+    last_kept = last_kept->next;
+  }
+  last_kept->length = 1;
+  FreeBlock* batch = std::exchange(last_kept->next, &end_of_frames);
   depots[size_class].put(batch);
 }
 

@@ -41,7 +41,7 @@ class FlowvarAwaiter : Awaited<T> {
 /// `std::move(fv).detach()`, or the destructor, which waits for the task and drops its result.
 /// Not thread-safe; may be handed from thread to thread.
 template <class T = void>
-class [[nodiscard]] Flowvar {
+class [[nodiscard]] WEFT_IN_REGISTER Flowvar {
  public:
   using value_type = T;
 

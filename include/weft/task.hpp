@@ -13,11 +13,6 @@
 
 namespace weft {
 
-template <class T>
-class Flowvar;
-template <class T>
-class Task;
-
 namespace detail {
 
 /// Runs a task as a call: nested on this stack, as a function would.
@@ -52,7 +47,7 @@ class CallAwaiter : Awaited<T> {
 /// `spawn` makes it a task that any worker of the pool may run. Destroying one that never
 /// started frees its frame. Not thread-safe; may be handed from thread to thread.
 template <class T = void>
-class [[nodiscard]] Task {
+class [[nodiscard]] WEFT_IN_REGISTER Task {
  public:
   using promise_type = detail::Promise<T>;
   using value_type = T;

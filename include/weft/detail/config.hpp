@@ -2,7 +2,9 @@
 #pragma once
 
 /// \file
-/// Compiler requirements and the few macros that the rest of weft uses.
+/// Compiler requirements, the few macros that the rest of weft uses, and what processors differ in.
+
+#include <cstdint>
 
 #if defined(__clang__) && __clang_major__ < 17
 #error "weft needs clang 17 or newer: older ones miscompile coroutines"
@@ -27,10 +29,36 @@
 /// For rare paths that are not rare enough to be laid out as cold.
 #define WEFT_NOINLINE __attribute__((noinline))
 
+/// Of a class that is one pointer: clang hands it over in a register, not in memory, which no other
+/// compiler does. The tag is part of the names of functions that take or return one, so that objects
+/// of both compilers which hand them to each other do not link, instead of crashing.
+#if defined(__clang__)
+#define WEFT_IN_REGISTER __attribute__((trivial_abi, abi_tag("in_register")))
+#else
+#define WEFT_IN_REGISTER
+#endif
+
 /// For what every spawn and await runs through: compilers weigh the cold branches in it, too.
 #define WEFT_INLINE __attribute__((always_inline)) inline
 
 namespace weft::detail {
+
+/// How far the stack reaches. `__builtin_frame_address` would have every caller keep a frame pointer.
+/// Volatile: a coroutine may be on another stack after each suspension.
+WEFT_INLINE std::uintptr_t stack_pointer() noexcept {
+#if defined(__x86_64__)
+  std::uintptr_t address;
+  asm volatile("mov %%rsp, %0" : "=r"(address));
+  return address;
+#elif defined(__aarch64__)
+  std::uintptr_t address;
+  asm volatile("mov %0, sp" : "=r"(address));
+  return address;
+#else
+  return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+#endif
+}
+
 
 /// Distance that keeps two hot variables of different threads apart. Two 64-byte lines, because
 /// the adjacent-line prefetcher of x86 pulls them in pairs.

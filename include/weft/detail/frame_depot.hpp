@@ -11,7 +11,8 @@ namespace weft::detail {
 
 /// A free frame: the memory of a frame with two links in it.
 struct FreeBlock {
-  FreeBlock* next;               ///< in the same batch
+  FreeBlock* next;               ///< in the same list
+  unsigned length;               ///< of the list that begins here
   Plain<FreeBlock*> next_batch;  ///< the first block of each batch only
 };
 

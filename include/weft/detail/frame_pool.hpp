@@ -15,10 +15,14 @@ inline constexpr std::size_t kFrameStep = 64;      ///< size classes, in bytes; 
 inline constexpr std::size_t kFrameClasses = 16;   ///< larger frames come from operator new
 inline constexpr unsigned kFrameBatch = 32;        ///< blocks that change hands together
 
+/// The end of each list. Never written to: a list is empty if its first block has no next one, and
+/// the length of a list is in its first block, so that neither a new frame nor a freed one counts in
+/// a word that all of them share.
+extern WEFT_API FreeBlock end_of_frames;
+
 /// One thread's free frames of one size. At most two batches stay, plus what a depot gave.
 struct FrameList {
-  FreeBlock* free = nullptr;
-  unsigned room = 2 * kFrameBatch;  ///< how many more may be freed; counted down, to test for 0
+  FreeBlock* free = &end_of_frames;
   FreeBlock* batches = nullptr;   ///< whole batches taken from the depot
 };
 
@@ -49,10 +53,10 @@ inline void* allocate_frame(std::size_t size) {
   const std::size_t size_class = (size - 1) / kFrameStep;
   if (size_class >= kFrameClasses) [[unlikely]] return allocate_large_frame(size);
   FrameList& list = frame_cache.lists[size_class];
-  FreeBlock* block = list.free;
-  if (block == nullptr) [[unlikely]] return refill_frames_of(size_class);
-  list.free = block->next;
-  ++list.room;
+  FreeBlock* const block = list.free;
+  FreeBlock* const next = block->next;
+  if (next == nullptr) [[unlikely]] return refill_frames_of(size_class);
+  list.free = next;
   return block;
 }
 
@@ -61,10 +65,12 @@ inline void free_frame(void* frame, std::size_t size) noexcept {
   const std::size_t size_class = (size - 1) / kFrameStep;
   if (size_class >= kFrameClasses) [[unlikely]] return free_large_frame(frame, size);
   FrameList& list = frame_cache.lists[size_class];
-  auto* block = static_cast<FreeBlock*>(frame);
+  auto* const block = static_cast<FreeBlock*>(frame);
+  const unsigned length = list.free->length + 1;
   block->next = list.free;
+  block->length = length;
   list.free = block;
-  if (--list.room == 0) [[unlikely]] drain_frames(list, size_class);
+  if (length >= 2 * kFrameBatch) [[unlikely]] drain_frames(list, size_class);
 }
 
 }  // namespace weft::detail

@@ -18,9 +18,9 @@
 
 namespace weft {
 template <class T>
-class Task;
+class WEFT_IN_REGISTER Task;
 template <class T>
-class Flowvar;
+class WEFT_IN_REGISTER Flowvar;
 }
 
 namespace weft::detail {

@@ -82,9 +82,7 @@ struct alignas(kCacheLine) Worker {
       sleeps{0}, wakes{0};
 
   /// True if nesting one more frame on this stack is safe.
-  bool has_stack() const noexcept {
-    return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) > stack_limit;
-  }
+  WEFT_INLINE bool has_stack() const noexcept { return stack_pointer() > stack_limit; }
 
   /// Queues what is counted already, in one of our queues.
   void keep(TaskNode* node, Taskqueue<TaskNode>& where) noexcept;
