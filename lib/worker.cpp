@@ -89,6 +89,15 @@ void Worker::share_and_notify() noexcept {
   if (idle.should_notify()) pool.notify();
 }
 
+bool Worker::ran_child(Scope* outer, AwaitedBase& awaiter) noexcept {
+  if (awaiter.ended_here()) {
+    Scope::add_one(counters->inlined);
+    return true;
+  }
+  enter(outer);
+  return false;
+}
+
 bool Worker::run_child_slowly(TaskNode* child, AwaitedBase& awaiter) {
   if (child->state.is_done()) return true;
   if (!has_stack()) return false;  // park; the loop will come to it
@@ -96,7 +105,8 @@ bool Worker::run_child_slowly(TaskNode* child, AwaitedBase& awaiter) {
   Scope* const outer = scope;
   Scope* const inner = child->scope;
   enter(inner);
-  const bool ended = run_nested(child, awaiter);
+  run_nested(child, awaiter);
+  const bool ended = awaiter.ended_here();
   Worker* const w = current_worker;
   if (ended) {
     Scope::add_one(inner->counters(w->index).inlined);

@@ -33,7 +33,7 @@ class CallAwaiter : Awaited<T> {
                   "co_await of a weft::Task works inside a weft::Task only; from another "
                   "coroutine or a function, write pool.run(task)");
     frame.promise().before_suspend();
-    if (this->started) return current_worker->park(&frame.promise(), this->frame());
+    if (this->take_started()) return current_worker->park(&frame.promise(), this->frame());
     current_worker->call_from_loop(&frame.promise(), this->frame());
     return true;
   }

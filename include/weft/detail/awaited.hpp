@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// What an awaiter holds: the awaited frame, and in its place the result once that frame has ended
-/// nested on the awaiter's stack.
+/// What an awaiter holds: the awaited frame, or the result once that frame has ended nested on the
+/// awaiter's stack.
 
 #include <exception>
 #include <new>
@@ -19,58 +19,65 @@ class Promise;
 
 /// Owns a frame until it has run nested to its end. Such a frame leaves its result here and destroys
 /// itself; one that parked on the way keeps its result in its own slot, and is destroyed from here.
+/// There is no destructor: nothing comes between the construction and take().
 template <class T>
 class Awaited : public AwaitedBase {
  public:
-  explicit Awaited(Promise<T>* frame) noexcept : frame_(frame) {}
-  Awaited(const Awaited&) = delete;
-  Awaited& operator=(const Awaited&) = delete;
-  ~Awaited() {
-    if (ended_here()) {
-      slot_.destroy(outcome);
-    } else {
-      frame_->handle().destroy();
-    }
-  }
-
-  bool ended_here() const noexcept { return outcome != Outcome::kNothing; }
+  explicit Awaited(Promise<T>* frame) noexcept : AwaitedBase(frame) {}
 
   /// Precondition: it has not ended here.
-  Promise<T>* frame() const noexcept { return frame_; }
+  Promise<T>* frame() const noexcept { return static_cast<Promise<T>*>(AwaitedBase::frame()); }
 
-  /// After its end, once: moves the result out or rethrows.
+  /// After its end, once: moves the result out or rethrows. Nothing is left then.
   T take() {
-    if (ended_here()) [[likely]] return slot_.take(outcome);
-    return frame_->take();
+    if (!has_value()) [[unlikely]] return take_slowly();
+    const SlotCleaner cleaner{slot_, Outcome::kValue};
+    return slot_.take(Outcome::kValue);
   }
 
   // ---- for the frame that runs nested here ---------------------------------------------------
 
   template <class... U>
-  void emplace(U&&... value) {
-    // The second value, see PromiseBase::leave_result.
-    if (outcome == Outcome::kValue) slot_.destroy(std::exchange(outcome, Outcome::kNothing));
-    (::new (&slot_) ResultSlot<T>)->emplace(std::forward<U>(value)...);
-    outcome = Outcome::kValue;
+  void emplace(Promise<T>* frame, U&&... value) {
+    if (has_value()) {  // the second one, see PromiseBase::leave_result
+      slot_.destroy(Outcome::kValue);
+      set_frame(frame);
+    }
+    slot_.emplace(std::forward<U>(value)...);
+    set_outcome(Outcome::kValue);
   }
   /// The result of `frame` does not count: the frame goes on.
   void discard(Promise<T>* frame) noexcept {
-    slot_.destroy(outcome);
-    outcome = Outcome::kNothing;
-    frame_ = frame;
+    slot_.destroy(outcome());
+    set_frame(frame);
   }
   void fail(std::exception_ptr exception) noexcept {
-    if (outcome == Outcome::kNothing) ::new (&slot_) ResultSlot<T>;
-    slot_.destroy(outcome);  // the value of a frame whose local's destructor threw
+    if (ended_here()) slot_.destroy(outcome());  // the value of a frame whose local's destructor threw
     slot_.fail(std::move(exception));
-    outcome = Outcome::kException;
+    set_outcome(Outcome::kException);
   }
 
  private:
-  union {
-    Promise<T>* frame_;
-    ResultSlot<T> slot_;
+  struct SlotCleaner {
+    ResultSlot<T>& slot;
+    Outcome outcome;
+    ~SlotCleaner() { slot.destroy(outcome); }
   };
+  struct FrameDestroyer {
+    Promise<T>* frame;
+    ~FrameDestroyer() { frame->handle().destroy(); }
+  };
+
+  WEFT_COLD T take_slowly() {
+    if (ended_here()) {
+      const SlotCleaner cleaner{slot_, outcome()};
+      return slot_.take(outcome());
+    }
+    const FrameDestroyer destroyer{frame()};
+    return frame()->take();
+  }
+
+  ResultSlot<T> slot_;
 };
 
 }  // namespace weft::detail

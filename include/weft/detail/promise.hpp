@@ -82,8 +82,8 @@ class PromiseBase : public TaskNode {
     if (nested_in == nullptr) {
       slot_.destroy(outcome);
       outcome = Outcome::kNothing;
-    } else if (nested_in->outcome != Outcome::kNothing) {
-      awaiter().discard(static_cast<Promise<T>*>(this));
+    } else if (nested_in->ended_here()) {
+      awaiter().discard(self());
     }
   }
 
@@ -104,7 +104,7 @@ class PromiseBase : public TaskNode {
   template <class... U>
   void leave_result(U&&... value) {
     if (nested_in != nullptr) [[likely]] {
-      awaiter().emplace(std::forward<U>(value)...);
+      awaiter().emplace(self(), std::forward<U>(value)...);
     } else {
       // The second value: a local's destructor threw after the first, and that was caught.
       if (outcome == Outcome::kValue) slot_.destroy(std::exchange(outcome, Outcome::kNothing));
@@ -114,6 +114,7 @@ class PromiseBase : public TaskNode {
   }
 
  private:
+  Promise<T>* self() noexcept { return static_cast<Promise<T>*>(this); }
   Awaited<T>& awaiter() const noexcept { return static_cast<Awaited<T>&>(*nested_in); }
 
   ResultSlot<T> slot_;

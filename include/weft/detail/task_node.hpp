@@ -6,6 +6,7 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <utility>
 
 #include "weft/detail/result_slot.hpp"
 #include "weft/detail/state_word.hpp"
@@ -18,10 +19,38 @@ struct TaskAccess;
 
 inline constexpr std::uint32_t kNoWorker = 0xFFFF'FFFF;
 
-/// Whoever awaits a frame, as far as that frame knows it: `Awaited` in awaited.hpp.
-struct AwaitedBase {
-  Outcome outcome = Outcome::kNothing;  ///< what the frame left here; then it is gone
-  bool started = false;                 ///< it ran, but did not end, here
+/// Whoever awaits a frame, as far as that frame knows it: `Awaited` in awaited.hpp. One word, so that
+/// one store sets it up: the frame's address, or what the frame has left here, and then it is gone.
+class AwaitedBase {
+ public:
+  AwaitedBase(const AwaitedBase&) = delete;
+  AwaitedBase& operator=(const AwaitedBase&) = delete;
+
+  /// The frame has left its result, or what it threw, here.
+  bool ended_here() const noexcept { return word_ <= word(Outcome::kException); }
+  /// Its result.
+  bool has_value() const noexcept { return word_ == word(Outcome::kValue); }
+
+  /// From the return of await_ready to the call of await_suspend: the frame ran, but parked.
+  void set_started() noexcept { word_ += kStarted; }
+  bool take_started() noexcept { return (std::exchange(word_, word_ & ~kStarted) & kStarted) != 0; }
+
+ protected:
+  explicit AwaitedBase(void* frame) noexcept { set_frame(frame); }
+
+  /// Precondition: ended_here().
+  Outcome outcome() const noexcept { return static_cast<Outcome>(word_); }
+  /// Precondition: not ended_here().
+  void* frame() const noexcept { return reinterpret_cast<void*>(word_); }
+  void set_outcome(Outcome outcome) noexcept { word_ = word(outcome); }
+  void set_frame(void* frame) noexcept { word_ = reinterpret_cast<std::uintptr_t>(frame); }
+
+ private:
+  static constexpr std::uintptr_t kStarted = 1;  // frames are aligned, and not that low in memory
+  static constexpr std::uintptr_t word(Outcome outcome) noexcept {
+    return static_cast<std::uintptr_t>(outcome);
+  }
+  std::uintptr_t word_;
 };
 
 /// What the scheduler knows of a frame.

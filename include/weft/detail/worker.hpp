@@ -102,20 +102,21 @@ struct alignas(kCacheLine) Worker {
     counters = &new_scope->counters(index);
   }
 
-  /// Resumes `node` nested on this stack, in its awaiter, who has just taken it.
-  /// \return true if it ran to its end, and so is gone; otherwise it has parked and may be anywhere.
-  WEFT_INLINE static bool run_nested(TaskNode* node, AwaitedBase& awaiter) {
+  /// Resumes `node` nested on this stack, in its awaiter, who has just taken it. Then it has ended here,
+  /// and is gone, or has parked and may be anywhere. All that throws here is a parameter's destructor.
+  WEFT_INLINE static void run_nested(TaskNode* node, AwaitedBase& awaiter) noexcept {
     node->nested_in = &awaiter;
     node->handle().resume();
-    return awaiter.outcome != Outcome::kNothing;  // only this thread wrote it since
   }
 
-  /// The same for a task that is called.
+  /// The same for a task that is called. \return true if it has ended
   WEFT_INLINE bool run_call(TaskNode* callee, AwaitedBase& awaiter) {
     Scope* const outer = scope;
-    if (run_nested(callee, awaiter)) [[likely]] return true;
+    run_nested(callee, awaiter);
+    if (awaiter.has_value()) [[likely]] return true;
+    if (awaiter.ended_here()) return true;
     current_worker->enter(outer);
-    awaiter.started = true;
+    awaiter.set_started();
     return false;
   }
 
@@ -126,13 +127,16 @@ struct alignas(kCacheLine) Worker {
     if (!has_stack() || child->scope != outer || !queue.pop_if(child)) [[unlikely]] {
       return run_child_slowly(child, awaiter);
     }
-    if (run_nested(child, awaiter)) [[likely]] {
-      Scope::add_one(current_worker->counters->inlined);
+    run_nested(child, awaiter);
+    Worker* const w = current_worker;
+    if (awaiter.has_value()) [[likely]] {
+      Scope::add_one(w->counters->inlined);
       return true;
     }
-    current_worker->enter(outer);
-    return false;
+    return w->ran_child(outer, awaiter);
   }
+  /// The rest of it, for a child that has thrown or parked.
+  WEFT_API bool ran_child(Scope* outer, AwaitedBase& awaiter) noexcept;
 
   /// The same with little stack left, in another scope, or for a child that is not the newest.
   WEFT_API bool run_child_slowly(TaskNode* child, AwaitedBase& awaiter);
