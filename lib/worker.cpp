@@ -61,7 +61,7 @@ Worker::~Worker() = default;
 // ---- nesting and parking -------------------------------------------------------------------
 
 void Worker::set_stack_limit() noexcept {
-  const std::uintptr_t here = stack_pointer();
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
   const Stack& stack = own_stack();
   // On a stack that is not the thread's own (a fiber's), what is left is unknown: nest little.
   const bool on_it = stack.low < here && here < stack.high;

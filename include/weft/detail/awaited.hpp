@@ -39,9 +39,8 @@ class Awaited : public AwaitedBase {
 
   template <class... U>
   void emplace(Promise<T>* frame, U&&... value) {
-    if (has_value()) {  // the second one, see PromiseBase::leave_result
-      slot_.destroy(Outcome::kValue);
-      set_frame(frame);
+    if constexpr (!ResultSlot<T>::kIsTrivial) {
+      if (has_value()) discard(frame);  // this is the second one, see PromiseBase::leave_result
     }
     slot_.emplace(std::forward<U>(value)...);
     set_outcome(Outcome::kValue);

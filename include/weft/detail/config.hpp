@@ -43,22 +43,17 @@
 
 namespace weft::detail {
 
-/// How far the stack reaches. `__builtin_frame_address` would have every caller keep a frame pointer.
-/// Volatile: a coroutine may be on another stack after each suspension.
-WEFT_INLINE std::uintptr_t stack_pointer() noexcept {
+/// True if the stack has not come down to `limit`. `__builtin_frame_address` would have every caller
+/// keep a frame pointer.
+WEFT_INLINE bool stack_is_above(const std::uintptr_t& limit) noexcept {
 #if defined(__x86_64__)
-  std::uintptr_t address;
-  asm volatile("mov %%rsp, %0" : "=r"(address));
-  return address;
-#elif defined(__aarch64__)
-  std::uintptr_t address;
-  asm volatile("mov %0, sp" : "=r"(address));
-  return address;
+  bool above;
+  asm("cmp {%1, %%rsp|rsp, %1}" : "=@cca"(above) : "m"(limit));
+  return above;
 #else
-  return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) > limit;
 #endif
 }
-
 
 /// Distance that keeps two hot variables of different threads apart. Two 64-byte lines, because
 /// the adjacent-line prefetcher of x86 pulls them in pairs.

@@ -33,6 +33,8 @@ class ResultSlot {
   static constexpr std::size_t kSlack = kOverAligned ? alignof(Stored) - kMaxAlign : 0;
 
  public:
+  static constexpr bool kIsTrivial = std::is_trivially_destructible_v<Stored>;  ///< the value
+
   ResultSlot() noexcept {}  // NOLINT: the bytes are written when there is a result
   ResultSlot(const ResultSlot&) = delete;
   ResultSlot& operator=(const ResultSlot&) = delete;
@@ -64,7 +66,7 @@ class ResultSlot {
   void destroy(Outcome outcome) noexcept {
     if (outcome == Outcome::kException) [[unlikely]] {
       std::destroy_at(exception());
-    } else if constexpr (!std::is_trivially_destructible_v<Stored>) {
+    } else if constexpr (!kIsTrivial) {
       if (outcome == Outcome::kValue) std::destroy_at(value());
     }
   }
@@ -95,6 +97,8 @@ class ResultSlot {
 template <>
 class ResultSlot<void> {
  public:
+  static constexpr bool kIsTrivial = true;
+
   ResultSlot() noexcept {}  // NOLINT: as above
   ResultSlot(const ResultSlot&) = delete;
   ResultSlot& operator=(const ResultSlot&) = delete;

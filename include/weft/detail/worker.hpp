@@ -82,7 +82,7 @@ struct alignas(kCacheLine) Worker {
       sleeps{0}, wakes{0};
 
   /// True if nesting one more frame on this stack is safe.
-  WEFT_INLINE bool has_stack() const noexcept { return stack_pointer() > stack_limit; }
+  WEFT_INLINE bool has_stack() const noexcept { return stack_is_above(stack_limit); }
 
   /// Queues what is counted already, in one of our queues.
   void keep(TaskNode* node, Taskqueue<TaskNode>& where) noexcept;
