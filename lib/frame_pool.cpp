@@ -44,7 +44,7 @@ void return_frames_at_exit() noexcept {
   if (!thread_ends) cache_returner.armed = true;  // constructs it, so that its destructor runs
 }
 
-void* refill_frames(FrameList& list, std::size_t size_class) {
+void* refill_frames(FrameList& list, std::size_t size_class) noexcept {
   return_frames_at_exit();
   if (list.batches == nullptr) list.batches = depots[size_class].take_all();
   if (list.batches != nullptr) {
@@ -53,7 +53,8 @@ void* refill_frames(FrameList& list, std::size_t size_class) {
   } else {
     const std::size_t size = (size_class + 1) * kFrameStep;
     auto* chunk = static_cast<char*>(
-        ::operator new(size * kFrameBatch, std::align_val_t{kFrameStep}));
+        ::operator new(size * kFrameBatch, std::align_val_t{kFrameStep}, std::nothrow));
+    if (chunk == nullptr) return nullptr;
     list.free = &end_of_frames;
     for (unsigned i = 0; i < kFrameBatch; ++i) {
       auto* block = reinterpret_cast<FreeBlock*>(chunk + (kFrameBatch - 1 - i) * size);

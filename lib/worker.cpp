@@ -213,7 +213,8 @@ void Worker::make_ready(TaskNode* node) noexcept {
   }
 }
 
-void finish(TaskNode* node) noexcept {
+void finish(std::coroutine_handle<TaskNode> frame) noexcept {
+  TaskNode* const node = &frame.promise();
   Scope* const scope = node->scope;
   const bool spawned = node->spawned;
   const bool failed = node->outcome == Outcome::kException;
@@ -225,12 +226,12 @@ void finish(TaskNode* node) noexcept {
   } else if (waiter.is_thread()) {
     waiter.thread()->unpark();
   } else if (!waiter.none()) {
-    TaskNode* const frame = waiter.frame();
-    unlist_parked(frame);
-    if (Worker* const w = current_worker; &frame->scope->pool == &w->pool) {
-      w->next = frame;
+    TaskNode* const parent = waiter.frame();
+    unlist_parked(parent);
+    if (Worker* const w = current_worker; &parent->scope->pool == &w->pool) {
+      w->next = parent;
     } else {
-      frame->scope->pool.inject(frame);
+      parent->scope->pool.inject(parent);
     }
   }
   if (spawned) {

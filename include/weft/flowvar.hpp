@@ -24,7 +24,7 @@ class FlowvarAwaiter : Awaited<T> {
   WEFT_INLINE bool await_ready() { return current_worker->run_child(this->frame(), *this); }
 
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> frame) noexcept {
+  WEFT_COLD bool await_suspend(std::coroutine_handle<P> frame) noexcept {
     static_assert(std::is_base_of_v<TaskNode, P>,
                   "co_await of a weft::Flowvar works inside a weft::Task only; from another "
                   "coroutine or a function, write weft::sync(std::move(flowvar))");

@@ -28,7 +28,7 @@ class CallAwaiter : Awaited<T> {
   }
 
   template <class P>
-  bool await_suspend(std::coroutine_handle<P> frame) noexcept {
+  WEFT_COLD bool await_suspend(std::coroutine_handle<P> frame) noexcept {
     static_assert(std::is_base_of_v<TaskNode, P>,
                   "co_await of a weft::Task works inside a weft::Task only; from another "
                   "coroutine or a function, write pool.run(task)");

@@ -18,8 +18,9 @@
 /// Keeps slow paths out of the callers' instruction stream.
 #define WEFT_COLD __attribute__((noinline, cold))
 
-/// Of a slow path: its caller need not save what it has in registers. Not of what the library exports, as
-/// that may come from another compiler.
+/// Of a slow path: its caller need not save what it has in registers. Not of what throws, since an
+/// exception brings back only what all functions preserve; nor of what the library exports, as that
+/// may come from another compiler.
 #if defined(__clang__) && __has_attribute(preserve_most)
 #define WEFT_PRESERVE_MOST __attribute__((preserve_most))
 #else

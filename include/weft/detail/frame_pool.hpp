@@ -5,6 +5,7 @@
 /// Recycles coroutine frames: per-thread lists by size, refilled and drained in batches.
 
 #include <cstddef>
+#include <new>
 
 #include "weft/detail/config.hpp"
 #include "weft/detail/frame_depot.hpp"
@@ -34,7 +35,8 @@ struct FrameCache {
 extern WEFT_API constinit thread_local FrameCache frame_cache
     __attribute__((tls_model("initial-exec")));
 
-WEFT_API void* refill_frames(FrameList& list, std::size_t size_class);
+/// \return the memory of a frame, or nullptr
+WEFT_API void* refill_frames(FrameList& list, std::size_t size_class) noexcept;
 WEFT_API void drain_frames(FrameList& list, std::size_t size_class) noexcept;
 WEFT_API void* allocate_large_frame(std::size_t size);
 WEFT_API void free_large_frame(void* frame, std::size_t size) noexcept;
@@ -43,10 +45,12 @@ WEFT_API void free_large_frame(void* frame, std::size_t size) noexcept;
 /// ever making one; making one does it too.
 WEFT_API void return_frames_at_exit() noexcept;
 
-/// refill_frames, for the sake of the registers of whoever makes a frame.
-WEFT_COLD WEFT_PRESERVE_MOST inline void* refill_frames_of(std::size_t size_class) {
+/// refill_frames, for the sake of the registers of whoever makes a frame: they come back with a return
+/// only, not with an exception.
+WEFT_COLD WEFT_PRESERVE_MOST inline void* refill_frames_of(std::size_t size_class) noexcept {
   return refill_frames(frame_cache.lists[size_class], size_class);
 }
+[[noreturn]] WEFT_COLD inline void throw_no_frame() { throw std::bad_alloc(); }
 
 /// Memory for a frame of `size` bytes, aligned to kFrameStep. \throws std::bad_alloc
 inline void* allocate_frame(std::size_t size) {
@@ -55,7 +59,11 @@ inline void* allocate_frame(std::size_t size) {
   FrameList& list = frame_cache.lists[size_class];
   FreeBlock* const block = list.free;
   FreeBlock* const next = block->next;
-  if (next == nullptr) [[unlikely]] return refill_frames_of(size_class);
+  if (next == nullptr) [[unlikely]] {
+    void* const refilled = refill_frames_of(size_class);
+    if (refilled == nullptr) throw_no_frame();
+    return refilled;
+  }
   list.free = next;
   return block;
 }

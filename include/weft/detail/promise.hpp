@@ -25,7 +25,7 @@ class WEFT_IN_REGISTER Flowvar;
 
 namespace weft::detail {
 
-WEFT_API void finish(TaskNode* node) noexcept;
+WEFT_API void finish(std::coroutine_handle<TaskNode> frame) noexcept;
 
 /// The end of a frame. Nested in its awaiter, it runs on into its own destruction; otherwise it is
 /// suspended for good, and somebody else destroys it.
@@ -34,7 +34,7 @@ struct FinalAwaiter {
   bool await_ready() const noexcept { return nested; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> frame) const noexcept {
-    finish(&frame.promise());
+    finish(std::coroutine_handle<TaskNode>::from_address(frame.address()));
   }
   void await_resume() const noexcept {}
 };
@@ -88,13 +88,7 @@ class PromiseBase : public TaskNode {
   }
 
   void unhandled_exception() noexcept {
-    if (nested_in != nullptr) {
-      awaiter().fail(std::current_exception());
-    } else {
-      slot_.destroy(outcome);  // the value of a frame whose local's destructor threw
-      slot_.fail(std::current_exception());
-      outcome = Outcome::kException;
-    }
+    fail(std::coroutine_handle<Promise<T>>::from_promise(*self()));
   }
 
   /// Once, after the end of a frame that did not end nested: moves the result out or rethrows.
@@ -114,6 +108,18 @@ class PromiseBase : public TaskNode {
   }
 
  private:
+  // By the frame's address, as all that is not inlined: a coroutine has that in a register anyway.
+  WEFT_COLD static void fail(std::coroutine_handle<Promise<T>> frame) noexcept {
+    PromiseBase& promise = frame.promise();
+    if (promise.nested_in != nullptr) {
+      promise.awaiter().fail(std::current_exception());
+    } else {
+      promise.slot_.destroy(promise.outcome);  // the value of a frame whose local's destructor threw
+      promise.slot_.fail(std::current_exception());
+      promise.outcome = Outcome::kException;
+    }
+  }
+
   Promise<T>* self() noexcept { return static_cast<Promise<T>*>(this); }
   Awaited<T>& awaiter() const noexcept { return static_cast<Awaited<T>&>(*nested_in); }
 

@@ -230,7 +230,7 @@ struct alignas(kCacheLine) Worker {
 
 /// The end of a task that did not run nested in its awaiter: publishes the result, and resumes,
 /// wakes or destroys as the state word says. The frame is suspended at its final point.
-WEFT_API void finish(TaskNode* node) noexcept;
+WEFT_API void finish(std::coroutine_handle<TaskNode> frame) noexcept;
 
 /// Blocks the calling thread, whatever it is, until `node` has ended; it works meanwhile.
 /// \param dropped nobody wants the result: cancel the I/O that `node` waits for
