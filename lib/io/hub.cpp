@@ -110,7 +110,7 @@ bool Hub::due() noexcept {
   if (!ready && turn_by_ == kNever && timers_.empty()) return false;
   const Nanoseconds at = now();
   // Not so soon again: a system call for each that comes while others run costs more than it gains.
-  if (ready && turn_by_ == kNever) turn_by_ = turned_at_ + kMostDelay;
+  if (ready) turn_soon();
   return at >= turn_by_ || (!timers_.empty() && at >= timers_.first().deadline);
 }
 
@@ -127,9 +127,13 @@ void Hub::work(bool submit) noexcept {
     driver_->poll(submit);
     expire();
     if (look_for_dropped_) [[unlikely]] cancel_dropped();
+    // Reading the clock takes as long as the rest of a turn in which nothing happens.
+    if (submit) {
+      turned_at_ = now();
+      turn_by_ = kNever;
+    }
     const bool again = driver_->unsubmitted() || (operations_ != nullptr && !driver_->tells());
-    turned_at_ = now();
-    turn_by_ = again ? turned_at_ + kMostDelay : kNever;
+    if (again) turn_soon();
   }
 }
 
@@ -143,12 +147,12 @@ Nanoseconds Hub::until_next_deadline() const noexcept {
 bool Hub::expects_soon() noexcept {
   if (operations_ == nullptr && streams_ == nullptr) return false;
   if (driver_ == nullptr || !driver_->tells()) return false;  // looking would be a system call
-  const Nanoseconds at = now();
   // For a deadline that is known one need not look.
-  if (!timers_.empty() && timers_.first().deadline < at + Patience::kLook) return false;
-  if (!patience_.begin(at)) return false;
-  turn();  // what was started does not wait for the sleep
-  return true;
+  if (!timers_.empty() && timers_.first().deadline < now() + Patience::kLook) return false;
+  const bool looks = patience_.looks();
+  if (looks) turn();  // what was started does not wait for the sleep
+  patience_.begin(looks ? turned_at_ : now());
+  return looks;
 }
 
 bool Hub::looked_enough() const noexcept { return patience_.over(now()); }
@@ -160,7 +164,8 @@ void Hub::sleep() noexcept {
   if (!own.begin_driver_sleep(event_)) return;
   driver_->wait(until_next_deadline());
   signals_ += own.end_driver_sleep();
-  patience_.woke(now());
+  turned_at_ = now();
+  patience_.woke(turned_at_);
 }
 
 void Hub::deliver() noexcept {

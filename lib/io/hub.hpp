@@ -160,6 +160,10 @@ class Hub {
  private:
   bool due() noexcept;
   void work(bool submit) noexcept;
+  /// Something waits for a turn.
+  void turn_soon() noexcept {
+    if (turn_by_ == kNever) turn_by_ = turned_at_ + kMostDelay;
+  }
   bool activate() noexcept;
   void post_if_active(std::uint32_t bits) noexcept;
   bool push(InboxNode& node) noexcept;
@@ -202,7 +206,7 @@ class Hub {
   TaskNode** ready_end_ = &ready_;
   std::uint32_t generation_ = 0;
   unsigned tasks_since_turn_ = 0;
-  Nanoseconds turned_at_ = 0;
+  Nanoseconds turned_at_ = 0;  // the last turn that submitted
   Nanoseconds turn_by_ = kNever;
   Patience patience_;
   bool listed_ = false;  // among the pool's sleepers

@@ -54,7 +54,7 @@ void Hub::begin(Operation& op) noexcept {
 bool Hub::start_linked(std::span<Operation* const> parts) noexcept {
   for (Operation* const op : parts) op->generation = ++generation_;
   if (!driver_->start_linked(parts)) return false;
-  if (turn_by_ == kNever) turn_by_ = now() + kMostDelay;
+  turn_soon();
   return true;
 }
 
@@ -72,7 +72,7 @@ void Hub::dispatch(Operation& op) noexcept {
 
 void Hub::give_to_driver(Operation& op) noexcept {
   driver_->start(op);
-  if (turn_by_ == kNever) turn_by_ = now() + kMostDelay;
+  turn_soon();
 }
 
 void Hub::completed(Operation& op, std::int32_t result) noexcept {

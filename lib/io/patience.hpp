@@ -18,14 +18,15 @@ class Patience {
  public:
   static constexpr Nanoseconds kLook = 50'000;
 
-  /// There is nothing to do. \return true: look on until `over`
-  bool begin(Nanoseconds at) noexcept {
+  /// There is nothing to do. \return true: look on, from `begin` until `over`
+  bool looks() noexcept {
     if (looking_ && not_for_ != 0) --not_for_;  // we did not sleep: something came
-    since_ = at;
     looking_ = soon_ && skip_ == 0;
     if (skip_ != 0) --skip_;
     return looking_;
   }
+  /// In either case.
+  void begin(Nanoseconds at) noexcept { since_ = at; }
   bool over(Nanoseconds at) const noexcept { return at - since_ >= kLook; }
 
   void sleeps() noexcept {

@@ -10,7 +10,8 @@ namespace {
 
 // One wait of that length, slept through once patience is over. True if it was looked into.
 bool wait(Patience& patience, Nanoseconds& now, Nanoseconds length) {
-  const bool looks = patience.begin(now);
+  const bool looks = patience.looks();
+  patience.begin(now);
   const bool came = looks && !patience.over(now + length);
   now += length;
   if (!came) {
