@@ -182,8 +182,8 @@ class Hub {
   Nanoseconds until_next_deadline() const noexcept;
 
   // As an upper bound between two submissions and two looks at the clock of a busy worker.
-  static constexpr unsigned kMostTasks = 61;
-  static constexpr Nanoseconds kMostDelay = 50'000;
+  static constexpr unsigned kMostTasks = 32;
+  static constexpr Nanoseconds kMostDelay = 30'000;
 
   PoolState* const pool_;
   Atomic<InboxNode*> inbox_{nullptr};  // a stack; only ever taken whole
