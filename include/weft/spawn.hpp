@@ -86,7 +86,7 @@ Task<R> invoke_as_task(F f, Args... args) {
 #endif
 
 template <class F, class... Args>
-auto make_task(F&& f, Args&&... args) {
+WEFT_IN_REGISTER_TAG auto make_task(F&& f, Args&&... args) {
   static_assert(kSpawnable<F, Args...>,
                 "spawn(f, args...): f cannot be called with copies of these arguments; pass what "
                 "f takes, std::ref(x) for an lvalue reference, or write spawn([&] { ... })");
@@ -140,7 +140,7 @@ WEFT_INLINE Flowvar<T> spawn(Task<T> task) {
 /// The same for `f(args...)`, which may return a Task. `f` and `args` are moved or copied into the
 /// frame, and from there moved into the call. \throws also what copying them throws
 template <detail::NotTask F, class... Args>
-auto spawn(F&& f, Args&&... args) {
+WEFT_IN_REGISTER_TAG auto spawn(F&& f, Args&&... args) {
   return spawn(detail::make_task(std::forward<F>(f), std::forward<Args>(args)...));
 }
 

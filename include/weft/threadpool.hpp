@@ -50,7 +50,7 @@ class Threadpool {
     return detail::spawn_on(state_.get(), std::move(task));
   }
   template <detail::NotTask F, class... Args>
-  auto spawn(F&& f, Args&&... args) {
+  WEFT_IN_REGISTER_TAG auto spawn(F&& f, Args&&... args) {
     return spawn(detail::make_task(std::forward<F>(f), std::forward<Args>(args)...));
   }
 

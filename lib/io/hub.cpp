@@ -129,12 +129,21 @@ void Hub::work(bool submit) noexcept {
     if (look_for_dropped_) [[unlikely]] cancel_dropped();
     // Reading the clock takes as long as the rest of a turn in which nothing happens.
     if (submit) {
-      turned_at_ = now();
-      turn_by_ = kNever;
+      handed_over();
+    } else if (due_again()) {
+      turn_soon();
     }
-    const bool again = driver_->unsubmitted() || (operations_ != nullptr && !driver_->tells());
-    if (again) turn_soon();
   }
+}
+
+void Hub::handed_over() noexcept {
+  turned_at_ = now();
+  turn_by_ = kNever;
+  if (due_again()) turn_soon();
+}
+
+bool Hub::due_again() const noexcept {
+  return driver_->unsubmitted() || (operations_ != nullptr && !driver_->tells());
 }
 
 Nanoseconds Hub::until_next_deadline() const noexcept {
@@ -164,7 +173,7 @@ void Hub::sleep() noexcept {
   if (!own.begin_driver_sleep(event_)) return;
   driver_->wait(until_next_deadline());
   signals_ += own.end_driver_sleep();
-  turned_at_ = now();
+  handed_over();
   patience_.woke(turned_at_);
 }
 

@@ -160,6 +160,9 @@ class Hub {
  private:
   bool due() noexcept;
   void work(bool submit) noexcept;
+  /// A submission is over: the delay of the next one begins.
+  void handed_over() noexcept;
+  bool due_again() const noexcept;
   /// Something waits for a turn.
   void turn_soon() noexcept {
     if (turn_by_ == kNever) turn_by_ = turned_at_ + kMostDelay;
@@ -206,7 +209,7 @@ class Hub {
   TaskNode** ready_end_ = &ready_;
   std::uint32_t generation_ = 0;
   unsigned tasks_since_turn_ = 0;
-  Nanoseconds turned_at_ = 0;  // the last turn that submitted
+  Nanoseconds turned_at_ = 0;  // or slept: when all was handed over
   Nanoseconds turn_by_ = kNever;
   Patience patience_;
   bool listed_ = false;  // among the pool's sleepers

@@ -9,7 +9,7 @@
 
 namespace weft::detail {
 
-/// A free frame: the memory of a frame with two links in it.
+/// A free frame: the memory of a frame with two links and a length in it.
 struct FreeBlock {
   FreeBlock* next;               ///< in the same list
   unsigned length;               ///< of the list that begins here

@@ -16,7 +16,7 @@ inline constexpr std::size_t kFrameStep = 64;      ///< size classes, in bytes; 
 inline constexpr std::size_t kFrameClasses = 16;   ///< larger frames come from operator new
 inline constexpr unsigned kFrameBatch = 32;        ///< blocks that change hands together
 
-/// The end of each list. Never written to: a list is empty if its first block has no next one, and
+/// The end of each list, but for threads that end. Never written to: a list is empty if its first block has no next one, and
 /// the length of a list is in its first block, so that neither a new frame nor a freed one counts in
 /// a word that all of them share.
 extern WEFT_API FreeBlock end_of_frames;
