@@ -65,9 +65,12 @@ bool Hub::activate() noexcept {
   if (driver_ != nullptr) return true;
   // Also if it fails: a thread whose worker has a hub sleeps as a listed one, and is to be found.
   if (!std::exchange(listed_, true)) pool_->idle.list(sleeper_);
+  if (event_ < 0) event_ = ::eventfd(0, EFD_CLOEXEC);
+  if (event_ < 0) {
+    no_driver_ = -errno;
+    return false;
+  }
   try {
-    if (event_ < 0) event_ = ::eventfd(0, EFD_CLOEXEC);
-    if (event_ < 0) throw std::system_error(errno, std::system_category());
     if (ring_usable()) driver_ = make_ring(*this, event_);
     if (driver_ == nullptr) driver_ = make_epoll(*this, event_);
   } catch (const std::system_error& error) {
