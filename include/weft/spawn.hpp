@@ -120,12 +120,6 @@ inline void spawn_detached_on(PoolState* pool, Task<void>&& task) {
   TaskAccess::release(task);
 }
 
-template <class R>
-struct ResultOwner {
-  Promise<R>* child;
-  ~ResultOwner() { child->handle().destroy(); }
-};
-
 }  // namespace detail
 
 /// Queues a task for any worker of the current pool; outside of any pool, of

@@ -17,6 +17,13 @@ namespace weft::detail {
 template <class T>
 class Promise;
 
+/// Of a frame that keeps its result in its own slot: destroys it once that was taken.
+template <class T>
+struct ResultOwner {
+  Promise<T>* child;
+  ~ResultOwner() { child->handle().destroy(); }
+};
+
 /// Owns a frame until it has run nested to its end. Such a frame leaves its result here and destroys
 /// itself; one that parked on the way keeps its result in its own slot, and is destroyed from here.
 /// There is no destructor: nothing comes between the construction and take().
@@ -62,17 +69,13 @@ class Awaited : public AwaitedBase {
     Outcome outcome;
     ~SlotCleaner() { slot.destroy(outcome); }
   };
-  struct FrameDestroyer {
-    Promise<T>* frame;
-    ~FrameDestroyer() { frame->handle().destroy(); }
-  };
 
   WEFT_COLD T take_slowly() {
     if (ended_here()) {
       const SlotCleaner cleaner{slot_, outcome()};
       return slot_.take(outcome());
     }
-    const FrameDestroyer destroyer{frame()};
+    const ResultOwner<T> owner{frame()};
     return frame()->take();
   }
 
