@@ -2,7 +2,6 @@
 #include "io/fixed_set.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -96,26 +95,18 @@ void close_all(std::span<const int> fds) noexcept {
 void keep_set(FixedSet& set) noexcept { set.retain(); }
 void let_set_go(FixedSet& set) noexcept { set.release(); }
 
-FixedSet::FixedSet(std::size_t count, std::size_t bytes) : size_(checked_size(count, bytes)) {
+FixedSet::FixedSet(std::size_t count, std::size_t bytes)
+    : size_(checked_size(count, bytes)), memory_(size_) {
   static_assert(std::numeric_limits<std::size_t>::digits == 64, "count * bytes does not overflow");
-  void* const memory =
-      ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  memory_ = static_cast<std::byte*>(memory);
-  try {
-    if (const int error = -try_to_lock(memory_, size_); error == ENOMEM) {
-      fail(error, "weft::io::FixedBuffers: cannot lock " + std::to_string(size_) + " bytes (" +
-                      std::to_string(count) + " buffers of " + std::to_string(bytes) +
-                      "), RLIMIT_MEMLOCK is " + limit_of(RLIMIT_MEMLOCK));
-    }
-    first_ = numbers(false).take(1);
-    if (first_ == kMostBuffers) {
-      fail(EMFILE, "weft::io::FixedBuffers: there are " + std::to_string(kMostBuffers) +
-                       " of them, the limit of a process");
-    }
-  } catch (...) {
-    end_memory();
-    throw;
+  if (const int error = -try_to_lock(memory(), size_); error == ENOMEM) {
+    fail(error, "weft::io::FixedBuffers: cannot lock " + std::to_string(size_) + " bytes (" +
+                    std::to_string(count) + " buffers of " + std::to_string(bytes) +
+                    "), RLIMIT_MEMLOCK is " + limit_of(RLIMIT_MEMLOCK));
+  }
+  first_ = numbers(false).take(1);
+  if (first_ == kMostBuffers) {
+    fail(EMFILE, "weft::io::FixedBuffers: there are " + std::to_string(kMostBuffers) +
+                     " of them, the limit of a process");
   }
 }
 
@@ -177,12 +168,10 @@ void FixedSet::end_use() noexcept {
   if (is_files()) {
     close_all(files_);
   } else {
-    end_memory();
+    memory_ = {};
   }
   leave();
 }
-
-void FixedSet::end_memory() noexcept { ::munmap(memory_, size_); }
 
 }  // namespace detail
 

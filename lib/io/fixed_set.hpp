@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/hub.hpp"
+#include "io/pages.hpp"
 #include "io/tenancy.hpp"
 #include "io/wire.hpp"
 #include "weft/io/fixed_ref.hpp"
@@ -67,8 +68,8 @@ class FixedSet {
     if (uses_.fetch_sub(1, acq_rel) == 1) end_use();
   }
 
-  bool is_files() const noexcept { return memory_ == nullptr; }
-  std::byte* memory() const noexcept { return memory_; }
+  bool is_files() const noexcept { return size_ == 0; }
+  std::byte* memory() const noexcept { return memory_.as(); }
   std::size_t size() const noexcept { return size_; }  ///< bytes
   std::span<const int> files() const noexcept { return files_; }
   /// Its first number in the tables of all rings; memory has one, files have one each.
@@ -85,10 +86,9 @@ class FixedSet {
 
  private:
   void end_use() noexcept;
-  void end_memory() noexcept;
 
-  std::byte* memory_ = nullptr;
-  std::size_t size_ = 0;
+  std::size_t size_ = 0;  // bytes; files have none
+  Pages memory_;
   std::vector<int> files_;
   std::uint32_t first_ = 0;
   Atomic<std::uint32_t> uses_{1};

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "io/shelf.hpp"
 
-#include <sys/mman.h>
-
 #include <bit>
 #include <new>
 #include <stdexcept>
@@ -24,13 +22,6 @@ std::uint32_t checked(const char* what, std::size_t value, std::size_t most) {
                                 std::to_string(value) + ", must be 1 to " + std::to_string(most));
   }
   return static_cast<std::uint32_t>(value);
-}
-
-void* map(std::size_t size) {
-  void* const memory =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  return memory;
 }
 
 }  // namespace
@@ -92,17 +83,14 @@ Shelf* Shelves::of(Hub& hub) noexcept {
 
 // ---- any thread ----------------------------------------------------------------------------
 
-Shelf::Shelf(Shelves& of) : shelves_(of), records_(std::make_unique<BufferRecord[]>(of.count)) {
-  memory_ = static_cast<std::byte*>(map(std::size_t{of.count} * of.bytes));
+Shelf::Shelf(Shelves& of)
+    : shelves_(of), memory_(std::size_t{of.count} * of.bytes),
+      records_(std::make_unique<BufferRecord[]>(of.count)) {
   for (std::uint32_t i = of.count; i-- > 0;) put(i);
 }
 
-Shelf::~Shelf() {
-  ::munmap(memory_, std::size_t{shelves_.count} * shelves_.bytes);
-}
-
 std::byte* Shelf::address(std::uint32_t buffer) const noexcept {
-  return memory_ + std::size_t{buffer} * shelves_.bytes;
+  return memory_.as() + std::size_t{buffer} * shelves_.bytes;
 }
 
 std::uint32_t Shelf::bytes() const noexcept { return shelves_.bytes; }
@@ -115,21 +103,19 @@ void Shelf::give_back(std::uint32_t buffer) noexcept {
 
 void Shelf::connect(Hub& hub) noexcept {
   const unsigned size = std::bit_ceil(shelves_.count);
-  void* memory = nullptr;
   try {
-    memory = map(size * sizeof(io_uring_buf));
+    ring_ = Pages(size * sizeof(io_uring_buf));
   } catch (...) {  // std::bad_alloc: we choose
   }
-  if (memory != nullptr && hub.provide(memory, size, group_)) {
-    ring_ = memory;
+  if (ring_ && hub.provide(ring_.as(), size, group_)) {
     ring_size_ = size;
     ring_tail_ = 0;
     std::uint32_t buffer = std::exchange(free_, kNone);
     num_ready_ = 0;
     while (buffer != kNone) put(std::exchange(buffer, records_[buffer].next));
     publish();
-  } else if (memory != nullptr) {
-    ::munmap(memory, size * sizeof(io_uring_buf));
+  } else {
+    ring_ = {};
   }
   wire_.connect(hub);
   hub.add(*this);
@@ -140,8 +126,7 @@ void Shelf::disconnect(Hub& hub) noexcept {
   hub.remove(*this);
   if (ring_size_ != 0) {
     hub.stop_providing(group_);
-    ::munmap(ring_, ring_size_ * sizeof(io_uring_buf));
-    ring_ = nullptr;
+    ring_ = {};
     ring_size_ = 0;
     num_ready_ = 0;
     for (std::uint32_t i = 0; i < shelves_.count; ++i) {
@@ -162,7 +147,7 @@ void Shelf::put(std::uint32_t buffer) noexcept {
   }
   records_[buffer].with_kernel = true;
   // Member by member: the tail is where the first entry has a spare one.
-  io_uring_buf& entry = static_cast<io_uring_buf*>(ring_)[ring_tail_ & (ring_size_ - 1)];
+  io_uring_buf& entry = ring_.as<io_uring_buf>()[ring_tail_ & (ring_size_ - 1)];
   entry.addr = reinterpret_cast<std::uintptr_t>(address(buffer));
   entry.len = shelves_.bytes;
   entry.bid = static_cast<std::uint16_t>(buffer);
@@ -172,7 +157,7 @@ void Shelf::put(std::uint32_t buffer) noexcept {
 void Shelf::publish() noexcept {
   if (ring_size_ == 0) return;
   // Release: pairs with the kernel's look, which sees the entries then.
-  std::atomic_ref<std::uint16_t>(static_cast<io_uring_buf*>(ring_)->resv)
+  std::atomic_ref<std::uint16_t>(ring_.as<io_uring_buf>()->resv)
       .store(ring_tail_, release);
 }
 

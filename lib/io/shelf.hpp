@@ -10,6 +10,7 @@
 #include "io/buffer_returns.hpp"
 #include "io/hub.hpp"
 #include "io/line.hpp"
+#include "io/pages.hpp"
 #include "io/tenancy.hpp"
 #include "io/wire.hpp"
 #include "weft/io/buffers.hpp"
@@ -27,7 +28,6 @@ class Shelf : public InboxNode {
   explicit Shelf(Shelves& of);  ///< \throws std::bad_alloc
   Shelf(const Shelf&) = delete;
   Shelf& operator=(const Shelf&) = delete;
-  ~Shelf();
 
   // ---- any thread
 
@@ -87,7 +87,7 @@ class Shelf : public InboxNode {
   void publish() noexcept;
 
   Shelves& shelves_;
-  std::byte* memory_ = nullptr;
+  Pages memory_;
   std::unique_ptr<BufferRecord[]> records_;
   BufferReturns returned_;
   Tenancy<Hub> tenancy_;
@@ -99,8 +99,8 @@ class Shelf : public InboxNode {
   unsigned users_ = 0;           // streams and operations
   bool pool_is_gone_ = false;
   Line waiting_;                 // StreamState and Receive
-  void* ring_ = nullptr;         // io_uring_buf[ring_size_]
-  unsigned ring_size_ = 0;
+  Pages ring_;                   // io_uring_buf[ring_size_]
+  unsigned ring_size_ = 0;       // 0: we choose
   std::uint16_t ring_tail_ = 0;
   std::uint16_t group_ = 0;
 };
