@@ -62,7 +62,7 @@ class alignas(kCacheLine) EventCount {
   bool should_notify() const noexcept {
     // Relaxed: ordered after the caller's publication by its light fence.
     const std::uint64_t state = state_.load(relaxed);
-    return sleepers(state) != 0 && searchers(state) == 0;
+    return searchers(state) == 0 && sleepers(state) != 0;
   }
 
   enum class Woke { kNobody, kSleeper, kCaller };

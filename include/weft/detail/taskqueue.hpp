@@ -90,6 +90,9 @@ class Taskqueue : public Stealable<T, kPatience> {
     return true;
   }
 
+  /// Owner only. Whether thieves may take without asking. Relaxed: a guess, as in share().
+  bool something_public() const noexcept { return Front(front_.load(relaxed)).something_public(); }
+
   /// Owner only. To be called when somebody is out of work: makes the older half public.
   void share() noexcept {
     if (full_fences_) return;  // no need

@@ -94,7 +94,11 @@ struct alignas(kCacheLine) Worker {
     // The light side of heavy_fence(): the compiler keeps push's store before the look at who is
     // idle, and a worker that announced its sleep forces the processor to do the same.
     light_fence();
-    if (idle.somebody_idle()) [[unlikely]] share_and_notify();
+    if (idle.somebody_idle()) [[unlikely]] share_if_asked();
+  }
+  /// With more workers than CPUs somebody is always idle, and nearly every call is in vain.
+  WEFT_NOINLINE void share_if_asked() noexcept {
+    if (!queue.something_public() || idle.should_notify()) [[unlikely]] share_and_notify();
   }
 
   void enter(Scope* new_scope) noexcept {
