@@ -27,6 +27,7 @@ PRELUDE = """#include <weft/weft.hpp>
 #include <iostream>
 #include <memory>
 #include <numeric>
+#include <ranges>
 #include <span>
 #include <stdexcept>
 #include <string>
