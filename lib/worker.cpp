@@ -391,16 +391,22 @@ void Worker::relax() noexcept {
   for (int i = 0; i < 16; ++i) spin_pause();
 }
 
+bool Worker::frames_wait() const noexcept {
+  return ready.size() != 0 || !pool.brought_back.empty();
+}
+
+bool Worker::tasks_wait() const noexcept {
+  return queue.size() != 0 || arrived.size() != 0 || !pool.injected.empty();
+}
+
 TaskNode* Worker::next_ready() noexcept {
-  const bool frames_wait = ready.size() != 0 || !pool.brought_back.empty();
   const bool frames_ran = alternation.frames();
-  if (!frames_wait && !frames_ran) [[likely]] return nullptr;
-  const bool tasks_wait = queue.size() != 0 || arrived.size() != 0 || !pool.injected.empty();
-  if (alternation.frame_next(frames_wait, tasks_wait)) {
+  if (!frames_wait() && !frames_ran) [[likely]] return nullptr;
+  if (alternation.frame_next(frames_wait(), tasks_wait())) {
     if (TaskNode* const frame = take_oldest(pool.brought_back, ready)) return frame;
   }
   // What frames have started, an answer maybe, does not wait for a task.
-  if (frames_ran && tasks_wait && io != nullptr && io->unsubmitted()) io->turn();
+  if (frames_ran && tasks_wait() && io != nullptr && io->unsubmitted()) io->turn();
   return nullptr;
 }
 
@@ -426,7 +432,8 @@ TaskNode* Worker::next_in_line() noexcept {
 
 void Worker::do_io() noexcept {
   hand_operations_over();
-  if (io != nullptr) io->between_tasks();
+  // If nothing waits, the search begins with a turn, and need not ask the clock whether one is due.
+  if (io != nullptr && (next != nullptr || tasks_wait() || frames_wait())) io->between_tasks();
 }
 
 bool Worker::has_mail() const noexcept { return hub != nullptr && hub->has_mail(); }
@@ -486,7 +493,8 @@ TaskNode* Worker::find_work() {
   for (;;) {
     if (io != nullptr || has_mail()) hub->turn(rounds == 1);
     bool soon = false;
-    for (int i = 0; i < rounds || (soon && !io->looked_enough()); ++i) {
+    // What ended as it was submitted is ready: a first look before the clock is asked.
+    for (int i = 0; i < rounds || (soon && (i == 1 || !io->looked_enough())); ++i) {
       if (TaskNode* node = try_take()) {
         found_work();
         // What was started before, and would have gone with the sleep, does not wait for a task.

@@ -47,7 +47,7 @@ int Ring::make() noexcept {
     for (unsigned i = 0; i < *ring_.sq.kring_entries; ++i) ring_.sq.array[i] = i;
   }
   look_what_is_supported();
-  enter_flags_ = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
+  enter_flags_ = IORING_ENTER_GETEVENTS;
   if ((ring_.features & kFeatureNoIowait) != 0) enter_flags_ |= kEnterNoIowait;
   if (io_uring_register_ring_fd(&ring_) == 1) enter_flags_ |= IORING_ENTER_REGISTERED_RING;
   watch_event();

@@ -49,11 +49,13 @@ void Ring::enter(unsigned wait_for, Nanoseconds timeout) noexcept {
   __kernel_timespec limit{.tv_sec = timeout / 1'000'000'000, .tv_nsec = timeout % 1'000'000'000};
   io_uring_getevents_arg argument;
   std::memset(&argument, 0, sizeof argument);
-  if (timeout != kNever) argument.ts = reinterpret_cast<std::uintptr_t>(&limit);
+  argument.ts = reinterpret_cast<std::uintptr_t>(&limit);
+  const bool limited = timeout != kNever;
   // Whatever it returns: entries that were not taken are still there, and counted next time.
   // EBUSY: completions have to be reaped first. EAGAIN: no memory, for the moment. EINTR, ETIME.
   const long taken = ::syscall(SYS_io_uring_enter, ring_.enter_ring_fd, to_submit, wait_for,
-                               enter_flags_, &argument, sizeof argument);
+                               enter_flags_ | (limited ? IORING_ENTER_EXT_ARG : 0u),
+                               limited ? &argument : nullptr, limited ? sizeof argument : 0);
   if (taken < 0 && errno == EAGAIN) std::this_thread::yield();
 }
 

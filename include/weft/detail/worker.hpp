@@ -210,6 +210,8 @@ struct alignas(kCacheLine) Worker {
   void hand_operations_over() noexcept;
   TaskNode* try_take() noexcept;
   TaskNode* next_in_line() noexcept;
+  bool frames_wait() const noexcept;  ///< that I/O made ready
+  bool tasks_wait() const noexcept;   ///< in our queues, or from outside
   /// The next frame that I/O made ready, if it is its turn.
   TaskNode* next_ready() noexcept;
   /// Of what lies in both; the rest stays in `older`.
