@@ -157,6 +157,7 @@ Nanoseconds Hub::until_next_deadline() const noexcept {
 }
 
 bool Hub::expects_soon() noexcept {
+  delay_ = kLeastDelay;
   if (operations_ == nullptr && streams_ == nullptr) return false;
   if (driver_ == nullptr || !driver_->tells()) return false;  // looking would be a system call
   // For a deadline that is known one need not look.

@@ -4,6 +4,7 @@
 /// \file
 /// The I/O of one thread of a pool. `docs/design/io.md`, `docs/design/io-parking.md`.
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -63,9 +64,10 @@ class Hub {
   /// \param sleeps_next `sleep` follows if nothing is ready: what was started may wait for that
   void turn(bool sleeps_next = false) noexcept;
   /// Between two tasks: a turn, if one is due.
-  void between_tasks() noexcept {
+  void between_tasks(bool tasks_wait) noexcept {
     if (due()) {
       turn();
+      delay_ = tasks_wait ? kLeastDelay : std::min(2 * delay_, kMostDelay);
     } else if (ready_ != nullptr) [[unlikely]] {  // some end as they start
       deliver();
     }
@@ -165,7 +167,7 @@ class Hub {
   bool due_again() const noexcept;
   /// Something waits for a turn.
   void turn_soon() noexcept {
-    if (turn_by_ == kNever) turn_by_ = turned_at_ + kMostDelay;
+    if (turn_by_ == kNever) turn_by_ = turned_at_ + delay_;
   }
   bool activate() noexcept;
   void post_if_active(std::uint32_t bits) noexcept;
@@ -184,9 +186,12 @@ class Hub {
   void end(Operation& op) noexcept;
   Nanoseconds until_next_deadline() const noexcept;
 
-  // As an upper bound between two submissions and two looks at the clock of a busy worker.
-  static constexpr unsigned kMostTasks = 32;
-  static constexpr Nanoseconds kMostDelay = 30'000;
+  // As an upper bound between two submissions of a busy worker. While it runs frames that I/O made ready,
+  // and no tasks, the time doubles from the least to the most: a crowd of connections is served in few
+  // batches. It begins anew when nothing is ready.
+  static constexpr unsigned kMostTasks = 512;
+  static constexpr Nanoseconds kLeastDelay = 30'000;
+  static constexpr Nanoseconds kMostDelay = 200'000;
 
   PoolState* const pool_;
   Atomic<InboxNode*> inbox_{nullptr};  // a stack; only ever taken whole
@@ -211,6 +216,7 @@ class Hub {
   unsigned tasks_since_turn_ = 0;
   Nanoseconds turned_at_ = 0;  // or slept: when all was handed over
   Nanoseconds turn_by_ = kNever;
+  Nanoseconds delay_ = kLeastDelay;
   Patience patience_;
   bool listed_ = false;  // among the pool's sleepers
   bool closed_ = false;
