@@ -10,6 +10,7 @@
 #include <span>
 
 #include "io/driver.hpp"
+#include "io/inbox.hpp"
 #include "io/patience.hpp"
 #include "io/timer_heap.hpp"
 #include "weft/detail/eventcount.hpp"
@@ -66,8 +67,8 @@ class Hub {
   /// Between two tasks: a turn, if one is due.
   void between_tasks(bool tasks_wait) noexcept {
     if (due()) {
-      turn();
       delay_ = tasks_wait ? kLeastDelay : std::min(2 * delay_, kMostDelay);
+      turn();
     } else if (ready_ != nullptr) [[unlikely]] {  // some end as they start
       deliver();
     }
@@ -87,7 +88,7 @@ class Hub {
   /// True if it has ever had an operation.
   bool active() const noexcept { return active_.load(relaxed); }  // relaxed: our own
   /// Relaxed: a look between tasks; before it sleeps, the thread is unparked for it.
-  bool has_mail() const noexcept { return inbox_.load(relaxed) != nullptr; }
+  bool has_mail() const noexcept { return inbox_.has_new(); }
   /// True if operations wait for a turn to begin.
   bool unsubmitted() const noexcept { return driver_ != nullptr && driver_->unsubmitted(); }
   weft::detail::ListedSleeper& sleeper() noexcept { return sleeper_; }
@@ -105,8 +106,8 @@ class Hub {
   void cancel(Operation& op, Reason reason) noexcept;
   bool closed() const noexcept { return closed_; }
 
-  /// Of a node that nobody can post any more.
-  void leave_inbox(InboxNode& node) noexcept;
+  /// Of a node that nobody can post any more. \return what was posted and not read
+  std::uint32_t leave_inbox(InboxNode& node) noexcept { return inbox_.clear(node); }
 
   // For a Reactor
   void adopt(io_uring& theirs);  ///< \throws std::system_error
@@ -116,7 +117,7 @@ class Hub {
     driver_->submit(timers_.empty() ? kNever : timers_.first().deadline);
   }
   bool idle() const noexcept {
-    return operations_ == nullptr && streams_ == nullptr && mail_ == nullptr && !has_mail();
+    return operations_ == nullptr && streams_ == nullptr && inbox_.empty();
   }
 
   bool of_pool() const noexcept { return pool_ != nullptr; }
@@ -137,8 +138,7 @@ class Hub {
   bool interrupt(StreamState& stream) noexcept;
   bool multishot() const noexcept;
   void set_deadline(Operation& op, Nanoseconds at) noexcept;
-  /// Of a stream that nobody can post any more.
-  bool drop_is_posted(StreamState& stream) noexcept;
+  /// Starts the waits for a stream that are in the inbox.
   void start_mail_of(StreamState& stream) noexcept;
   void add(Shelf& shelf) noexcept;
   void remove(Shelf& shelf) noexcept;
@@ -171,9 +171,7 @@ class Hub {
   }
   bool activate() noexcept;
   void post_if_active(std::uint32_t bits) noexcept;
-  bool push(InboxNode& node) noexcept;
   void wake(bool was_empty) noexcept;
-  void take_mail() noexcept;
   void read_mail() noexcept;
   void dispatch(Operation& op) noexcept;
   void cancel_all() noexcept;
@@ -186,23 +184,21 @@ class Hub {
   void end(Operation& op) noexcept;
   Nanoseconds until_next_deadline() const noexcept;
 
-  // As an upper bound between two submissions of a busy worker. While it runs frames that I/O made ready,
-  // and no tasks, the time doubles from the least to the most: a crowd of connections is served in few
-  // batches. It begins anew when nothing is ready.
+  // As an upper bound between two submissions of a busy worker. While frame follows frame and no task waits,
+  // the time doubles from the least to the most with each turn between two of them: a crowd of connections
+  // is served in few batches. It begins anew when a task waits, or when there is nothing to do.
   static constexpr unsigned kMostTasks = 512;
   static constexpr Nanoseconds kLeastDelay = 30'000;
   static constexpr Nanoseconds kMostDelay = 200'000;
 
   PoolState* const pool_;
-  Atomic<InboxNode*> inbox_{nullptr};  // a stack; only ever taken whole
+  Inbox<InboxNode> inbox_;
   Atomic<Parker*> parker_{nullptr};
   Atomic<bool> active_{false};
   weft::detail::Visits posters_;  // of a Reactor's hub; a pool keeps its own
   InboxNode control_;  // for what concerns the hub itself
 
   // Its thread's:
-  InboxNode* mail_ = nullptr;  // taken from the inbox, oldest first
-  InboxNode** mail_end_ = &mail_;
   std::unique_ptr<Driver> driver_;
   std::int32_t no_driver_ = 0;         // why, an error number negated
   Operation* operations_ = nullptr;    // all that have started and not ended
@@ -217,6 +213,7 @@ class Hub {
   Nanoseconds turned_at_ = 0;  // or slept: when all was handed over
   Nanoseconds turn_by_ = kNever;
   Nanoseconds delay_ = kLeastDelay;
+  bool left_out_ = false;  // a submission by the last turn, for the sake of the sleep to come
   Patience patience_;
   bool listed_ = false;  // among the pool's sleepers
   bool closed_ = false;

@@ -270,7 +270,7 @@ bool StreamState::leave_hub() noexcept {
   // Waits for a callback that runs on another thread: it may be about to push what the owner posted.
   on_stop.reset();
   // Whoever has posted is done with that, so the inbox says whether the owner has dropped it.
-  const bool is_dropped = from.drop_is_posted(*this);
+  const bool is_dropped = (from.leave_inbox(*this) & InboxNode::kStreamDropped) != 0;
   from.start_mail_of(*this);  // waits that are there: it has ended
   if (is_dropped) discard_all();  // before end(): the shelf may be gone after that
   end();

@@ -256,7 +256,7 @@ struct PoolIsGone : rl::test_suite<PoolIsGone, 3> {
   }
   void leave_hub() {
     stream->wire.cut();
-    const bool is_dropped = (hub->take_out(*stream) & kStreamDropped) != 0;
+    const bool is_dropped = (hub->leave_inbox(*stream) & kStreamDropped) != 0;
     if (is_dropped) discard_all();
     end();
     if (is_dropped) {

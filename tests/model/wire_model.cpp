@@ -193,7 +193,7 @@ struct EndOfStream : rl::test_suite<EndOfStream, 3> {
   void leave_hub() {
     stream->wire.cut();
     on_stop.reset();
-    const bool is_dropped = (hub->take_out(*stream) & kStreamDropped) != 0;
+    const bool is_dropped = (hub->leave_inbox(*stream) & kStreamDropped) != 0;
     remove();
     if (is_dropped) return discard_all_and_delete();
     Stream* const owners = stream;
@@ -243,7 +243,7 @@ struct WaitAgainstEnd : rl::test_suite<WaitAgainstEnd, 3> {
   }
   void start_mail() {
     for (int i = 0; i < 2; ++i) {
-      if (hub_took[i] || hub->take_out(waits[i]) == 0) continue;
+      if (hub_took[i] || hub->read_mail_of(waits[i]) == 0) continue;
       hub_took[i] = true;
       take(waits[i]);
     }
