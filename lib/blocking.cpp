@@ -227,12 +227,14 @@ Worker* Worker::serve_on_own_stack(bool (*done)(const void*), const void* argume
       return nullptr;
     }
     TaskNode* node = w->next_in_line();
-    if (node == nullptr) node = w->try_take();
+    if (node == nullptr) {
+      if (w->hub != nullptr) w->hub->turn();
+      node = w->try_take();
+    }
     if (node != nullptr) {
       w = w->run(node);
     } else {
       w->leave_scope();
-      if (w->hub != nullptr) w->hub->turn();
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }

@@ -432,10 +432,11 @@ TaskNode* Worker::next_in_line() noexcept {
 
 void Worker::do_io() noexcept {
   hand_operations_over();
-  // If nothing waits, the search begins with a turn, and need not ask the clock whether one is due.
   if (io == nullptr) return;
   const bool tasks = tasks_wait();
-  if (tasks || next != nullptr || frames_wait()) io->between_tasks(tasks);
+  if (tasks || next != nullptr || frames_wait()) return io->between_tasks(tasks);
+  // Whoever finds nothing in our queues turns, and need not ask the clock now whether one is due.
+  io->deliver();
 }
 
 bool Worker::has_mail() const noexcept { return hub != nullptr && hub->has_mail(); }

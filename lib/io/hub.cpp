@@ -127,6 +127,9 @@ void Hub::work(bool submit) noexcept {
   read_mail();
   if (driver_ != nullptr) {
     look_at_shelves();
+    // Not twice in a row: what that has made ready may come between us and the sleep, time and again.
+    submit = submit || left_out_;
+    left_out_ = !submit;
     driver_->poll(submit);
     expire();
     if (look_for_dropped_) [[unlikely]] cancel_dropped();
@@ -140,6 +143,7 @@ void Hub::work(bool submit) noexcept {
 }
 
 void Hub::handed_over() noexcept {
+  left_out_ = false;
   turned_at_ = now();
   turn_by_ = kNever;
   if (due_again()) turn_soon();

@@ -119,6 +119,7 @@ void Hub::cancel(Operation& op, Reason reason) noexcept {
       if (static_cast<Receive&>(op).stop_missing()) return completed(op, -ECANCELED);
       [[fallthrough]];
     case Kind::kEntry:
+      turn_soon();  // the request is to be submitted
       if (driver_->cancel(op)) completed(op, -ECANCELED);
   }
 }

@@ -32,7 +32,10 @@ void Hub::run(StreamState& stream) noexcept {
   give_to_driver(stream);
 }
 
-bool Hub::interrupt(StreamState& stream) noexcept { return driver_->cancel(stream); }
+bool Hub::interrupt(StreamState& stream) noexcept {
+  turn_soon();  // the request is to be submitted
+  return driver_->cancel(stream);
+}
 
 bool Hub::multishot() const noexcept { return driver_->multishot(); }
 

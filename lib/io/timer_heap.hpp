@@ -14,7 +14,8 @@ namespace weft::io::detail {
 /// A pairing heap (Fredman, Sedgewick, Sleator, Tarjan 1986) by `deadline`, of links in the
 /// operations themselves: no memory, and each call costs O(log n), amortised. What is added is melded at
 /// once, as a binary counter adds (the auxiliary area of Stasko and Vitter 1987), not with the first
-/// removal: that would meld ten thousand timers in a row, and delay those that are due meanwhile.
+/// removal: that would meld ten thousand timers in a row, and delay those that are due meanwhile. Such a row
+/// can still build up below one that stays while earlier ones come and go, an add and a removal at a time.
 class TimerHeap {
  public:
   bool empty() const noexcept { return root_ == nullptr; }

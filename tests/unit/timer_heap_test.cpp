@@ -6,12 +6,9 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <algorithm>
 #include <cstddef>
-#include <numeric>
 #include <random>
 #include <set>
-#include <utility>
 #include <vector>
 
 using weft::io::detail::Nanoseconds;
