@@ -31,12 +31,9 @@ BOOST_AUTO_TEST_CASE(io_behind_one_frame) {
       received = true;
     });
     weft::spawn_detached([&]() -> Task<> {
-      for (int i = 0; !received; ++i) {
-        if (i == 100) {  // by now the other one waits
-          sender = std::thread([&] { BOOST_REQUIRE(::send(sockets.first.get(), "x", 1, 0) == 1); });
-        }
-        (co_await io::sleep_for(0ns)).value();
-      }
+      for (int i = 0; i < 100; ++i) (co_await io::sleep_for(0ns)).value();  // by now the other one waits
+      sender = std::thread([&] { BOOST_TEST(::send(sockets.first.get(), "x", 1, 0) == 1); });
+      while (!received) (co_await io::sleep_for(0ns)).value();
     });
     co_return;
   }));
