@@ -401,8 +401,9 @@ bool Worker::tasks_wait() const noexcept {
 
 TaskNode* Worker::next_ready() noexcept {
   const bool frames_ran = alternation.frames();
-  if (!frames_wait() && !frames_ran) [[likely]] return nullptr;
-  if (alternation.frame_next(frames_wait(), tasks_wait())) {
+  const bool frames = frames_wait();
+  if (!frames && !frames_ran) [[likely]] return nullptr;
+  if (alternation.frame_next(frames, tasks_wait())) {
     if (TaskNode* const frame = take_oldest(pool.brought_back, ready)) return frame;
   }
   // What frames have started, an answer maybe, does not wait for a task.
