@@ -437,7 +437,7 @@ void Worker::do_io() noexcept {
   const bool tasks = tasks_wait();
   if (tasks || next != nullptr || frames_wait()) return io->between_tasks(tasks);
   // Whoever finds nothing in our queues turns, and need not ask the clock now whether one is due.
-  io->deliver();
+  io->before_search();
 }
 
 bool Worker::has_mail() const noexcept { return hub != nullptr && hub->has_mail(); }
@@ -495,7 +495,7 @@ TaskNode* Worker::find_work() {
   // Alone, nobody fills our queue while we look.
   const int rounds = pool.workers.size() == 1 && io != nullptr ? 1 : kSearchRounds;
   for (;;) {
-    if (io != nullptr || has_mail()) hub->turn(rounds == 1);
+    if (io != nullptr || has_mail()) hub->turn_at_rest(rounds == 1);
     bool soon = false;
     // What ended as it was submitted is ready: a first look before the clock is asked.
     for (int i = 0; i < rounds || (soon && (i == 1 || !io->looked_enough())); ++i) {

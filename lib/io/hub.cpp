@@ -117,8 +117,15 @@ bool Hub::due() noexcept {
   return at >= turn_by_ || (!timers_.empty() && at >= timers_.first().deadline);
 }
 
-void Hub::turn(bool sleeps_next) noexcept {
+void Hub::turn() noexcept {
+  work(true);
+  deliver();
+}
+
+void Hub::turn_at_rest(bool sleeps_next) noexcept {
+  const bool begins = !sleeps_next && unsubmitted();
   work(!sleeps_next);
+  if (begins) ended_at_once_ = ready_ != nullptr ? std::min(ended_at_once_ + 1, kTrusted) : 0;
   deliver();
 }
 
@@ -167,7 +174,7 @@ bool Hub::expects_soon() noexcept {
   // For a deadline that is known one need not look.
   if (!timers_.empty() && timers_.first().deadline < now() + Patience::kLook) return false;
   const bool looks = patience_.looks();
-  if (looks) turn();  // what was started does not wait for the sleep
+  if (looks) turn_at_rest(false);  // what was started does not wait for the sleep
   patience_.begin(looks ? turned_at_ : now());
   return looks;
 }

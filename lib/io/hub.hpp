@@ -62,8 +62,10 @@ class Hub {
 
   void start(Operation& op) noexcept;
   /// Does all that is to be done now: messages, submission, completions, timers; and delivers.
+  void turn() noexcept;
+  /// The same where nothing else is to be done.
   /// \param sleeps_next `sleep` follows if nothing is ready: what was started may wait for that
-  void turn(bool sleeps_next = false) noexcept;
+  void turn_at_rest(bool sleeps_next) noexcept;
   /// Between two tasks: a turn, if one is due.
   void between_tasks(bool tasks_wait) noexcept {
     if (due()) {
@@ -72,6 +74,12 @@ class Hub {
     } else if (ready_ != nullptr) [[unlikely]] {  // some end as they start
       deliver();
     }
+  }
+  /// Nothing else is to be done, and a search comes next. There need not be one if what is submitted at such
+  /// times has been ending right away.
+  void before_search() noexcept {
+    if (ended_at_once_ >= kTrusted && unsubmitted()) return turn_at_rest(false);
+    deliver();
   }
   /// Between two looks for a task.
   void between_searches() noexcept {
@@ -190,6 +198,7 @@ class Hub {
   static constexpr unsigned kMostTasks = 512;
   static constexpr Nanoseconds kLeastDelay = 30'000;
   static constexpr Nanoseconds kMostDelay = 200'000;
+  static constexpr unsigned kTrusted = 4;  // as many submissions that ended at once
 
   PoolState* const pool_;
   Inbox<InboxNode> inbox_;
@@ -214,6 +223,7 @@ class Hub {
   Nanoseconds turn_by_ = kNever;
   Nanoseconds delay_ = kLeastDelay;
   bool left_out_ = false;  // a submission by the last turn, for the sake of the sleep to come
+  unsigned ended_at_once_ = 0;  // submissions in a row, at rest, of which something ended as they were made
   Patience patience_;
   bool listed_ = false;  // among the pool's sleepers
   bool closed_ = false;
@@ -224,7 +234,7 @@ class Hub {
 };
 
 /// The hub of this thread, or nullptr outside of pools.
-extern constinit thread_local Hub* current_hub;
+extern constinit thread_local Hub* current_hub __attribute__((tls_model("initial-exec")));
 
 /// Steady clock. In nanoseconds.
 Nanoseconds now() noexcept;
