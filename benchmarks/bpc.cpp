@@ -3,7 +3,6 @@
 // consumers, so the source of work moves whenever it is stolen.
 #include <weft/weft.hpp>
 
-#include <atomic>
 #include <cstdint>
 
 #include "support/harness.hpp"
@@ -12,7 +11,7 @@ namespace {
 
 struct Work {
   long breadth, grain_us;
-  std::atomic<std::uint64_t> done = 0;
+  bench::Tally done{};
 };
 
 weft::Task<> producer(Work& work, long depth) {
@@ -20,7 +19,7 @@ weft::Task<> producer(Work& work, long depth) {
   for (long i = 0; i < work.breadth; ++i) {
     weft::spawn_detached([&work] {
       bench::spin_for_us(work.grain_us);
-      work.done.fetch_add(1, std::memory_order_relaxed);
+      work.done.add_one();
     });
   }
   co_return;
@@ -45,10 +44,10 @@ int main(int argc, char** argv) {
   bench::Report report = bench::time_repeats(
       options,
       [&] {
-        work.done = 0;
+        work.done.reset();
         pool.run(bounce(work, depth));
       },
-      [&] { return bench::expect(work.done, static_cast<std::uint64_t>(depth * work.breadth)); });
+      [&] { return bench::expect(work.done.total(), static_cast<std::uint64_t>(depth * work.breadth)); });
   report.tasks = static_cast<std::uint64_t>(depth * (work.breadth + 1));
   bench::add_share_of_ideal(report, options, depth * work.breadth, work.grain_us);
   return bench::print(program, options, report);

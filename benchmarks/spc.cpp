@@ -3,19 +3,18 @@
 // stealing from one queue.
 #include <weft/weft.hpp>
 
-#include <atomic>
 #include <cstdint>
 
 #include "support/harness.hpp"
 
 namespace {
 
-weft::Task<> produce(long count, long grain_us, std::atomic<std::uint64_t>& done) {
+weft::Task<> produce(long count, long grain_us, bench::Tally& done) {
   co_await weft::sync_scope([&]() -> weft::Task<> {
     for (long i = 0; i < count; ++i) {
       weft::spawn_detached([grain_us, &done] {
         bench::spin_for_us(grain_us);
-        done.fetch_add(1, std::memory_order_relaxed);
+        done.add_one();
       });
     }
     co_return;
@@ -30,14 +29,14 @@ int main(int argc, char** argv) {
   const bench::Options options = bench::parse(argc, argv, program);
   const long count = options["size"], grain = options["grain"];
   weft::Threadpool pool(options.workers);
-  std::atomic<std::uint64_t> done = 0;
+  bench::Tally done;
   bench::Report report = bench::time_repeats(
       options,
       [&] {
-        done = 0;
+        done.reset();
         pool.run(produce(count, grain, done));
       },
-      [&] { return bench::expect(done, static_cast<std::uint64_t>(count)); });
+      [&] { return bench::expect(done.total(), static_cast<std::uint64_t>(count)); });
   report.tasks = static_cast<std::uint64_t>(count);
   bench::add_share_of_ideal(report, options, count, grain);
   return bench::print(program, options, report);

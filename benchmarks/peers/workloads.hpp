@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -130,18 +129,18 @@ struct Workloads {
     group.wait();
   }
 
-  static void consume(Group& group, long count, long grain_us, std::atomic<std::uint64_t>& done) {
+  static void consume(Group& group, long count, long grain_us, Tally& done) {
     for (long i = 0; i < count; ++i) {
       group.spawn([grain_us, &done] {
         spin_for_us(grain_us);
-        done.fetch_add(1, std::memory_order_relaxed);
+        done.add_one();
       });
     }
   }
 
   /// A producer waits for what it spawned, its successor included: fork-join has
   /// no detached tasks.
-  static void bounce(long depth, long breadth, std::atomic<std::uint64_t>& done) {
+  static void bounce(long depth, long breadth, Tally& done) {
     Group group;
     if (depth > 1) group.spawn([=, &done] { bounce(depth - 1, breadth, done); });
     consume(group, breadth, 1, done);
@@ -249,14 +248,14 @@ int peer_main(const std::string& name, int argc, char** argv) {
   }
 
   // spc and bpc: tasks of a known length
-  std::atomic<std::uint64_t> done = 0;
+  Tally done;
   const bool single = workload == "spc";
   const long grain = single ? options["grain"] : 1;
   const long consumers = single ? size : size * options["breadth"];
   Report report = time_repeats(
       options,
       [&] {
-        done = 0;
+        done.reset();
         runtime.run([&] {
           if (single) {
             typename Runtime::Group group;
@@ -267,7 +266,7 @@ int peer_main(const std::string& name, int argc, char** argv) {
           }
         });
       },
-      [&] { return expect(done, static_cast<std::uint64_t>(consumers)); });
+      [&] { return expect(done.total(), static_cast<std::uint64_t>(consumers)); });
   report.tasks = static_cast<std::uint64_t>(single ? consumers : consumers + size);
   add_share_of_ideal(report, options, consumers, grain);
   return print(program, options, report);

@@ -4,6 +4,9 @@
 // or (--json) for benchmarks/run.
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -81,6 +84,32 @@ int measure(const Program& program, const Options& options, std::uint64_t tasks,
 double median(std::vector<double> values);
 /// The smallest value that at least `fraction` of the values do not exceed.
 double quantile(std::vector<double> values, double fraction);
+
+/// Counts what the tasks of all threads have done. Each thread has a place of its own (up to some number of threads): tasks
+/// of 1 µs should measure the runtime, not how a counter's cache line goes to and fro.
+class Tally {
+ public:
+  void add_one() noexcept {
+    static std::atomic<std::size_t> threads = 0;
+    thread_local const std::size_t place = threads.fetch_add(1, std::memory_order_relaxed);
+    places_[place % places_.size()].count.fetch_add(1, std::memory_order_relaxed);
+  }
+  /// While no task counts.
+  std::uint64_t total() const noexcept {
+    std::uint64_t sum = 0;
+    for (const Place& place : places_) sum += place.count.load(std::memory_order_relaxed);
+    return sum;
+  }
+  void reset() noexcept {
+    for (Place& place : places_) place.count.store(0, std::memory_order_relaxed);
+  }
+
+ private:
+  struct alignas(128) Place {
+    std::atomic<std::uint64_t> count = 0;
+  };
+  std::array<Place, 64> places_;
+};
 
 /// Occupies the CPU for that long, as a task body of known length.
 void spin_for_us(long microseconds);
