@@ -137,34 +137,14 @@ FixedSet::FixedSet(std::span<const int> files) {
   }
 }
 
-FixedSet::~FixedSet() {
-  numbers(is_files()).give_back(first_);
-  Registration* one = registrations_.load(relaxed);  // relaxed: nobody else is left
-  while (one != nullptr) delete std::exchange(one, one->next_made);
-}
+FixedSet::~FixedSet() { numbers(is_files()).give_back(first_); }
 
 Registration* FixedSet::enrol(Hub& hub) noexcept {
-  Registration* one = registrations_.load(acquire);  // pairs with the push below
-  while (one != nullptr && !one->adopt(hub)) one = one->next_made;
-  if (one == nullptr) {
-    one = new (std::nothrow) Registration(*this, hub);
-    if (one == nullptr) return nullptr;
-    Registration* head = registrations_.load(relaxed);  // relaxed: a guess for the exchange
-    do {
-      one->next_made = head;
-      // Release: publishes it.
-    } while (!registrations_.compare_exchange_weak(head, one, weft::detail::release, relaxed));
-  }
-  references_.fetch_add(1, relaxed);  // relaxed: the caller's operation uses the set
-  one->wire.connect(hub);
-  return one;
+  return roster_.enrol(hub, [&] { return new (std::nothrow) Registration(*this, hub); });
 }
 
 void FixedSet::end_use() noexcept {
-  // No operation is left, so nobody enrols any more. Acquire: pairs with enrol.
-  for (Registration* one = registrations_.load(acquire); one != nullptr; one = one->next_made) {
-    one->set_is_unused();
-  }
+  roster_.tell_all();
   if (is_files()) {
     close_all(files_);
   } else {

@@ -11,6 +11,7 @@
 
 #include "io/hub.hpp"
 #include "io/pages.hpp"
+#include "io/roster.hpp"
 #include "io/tenancy.hpp"
 #include "io/wire.hpp"
 #include "weft/io/fixed_ref.hpp"
@@ -62,10 +63,9 @@ class FixedSet {
 
   // ---- any thread
 
-  void retain() noexcept { uses_.fetch_add(1, relaxed); }  // relaxed: who calls has one
+  void retain() noexcept { roster_.use(); }
   void release() noexcept {
-    // Acq_rel: who is last sees all that the others did.
-    if (uses_.fetch_sub(1, acq_rel) == 1) end_use();
+    if (roster_.end_use()) end_use();
   }
 
   bool is_files() const noexcept { return size_ == 0; }
@@ -81,7 +81,7 @@ class FixedSet {
   Registration* enrol(Hub& hub) noexcept;
   /// Of a registration that was given up. The set may be gone after that.
   void leave() noexcept {
-    if (references_.fetch_sub(1, acq_rel) == 1) delete this;  // acq_rel: as in release()
+    if (roster_.leave()) delete this;
   }
 
  private:
@@ -91,9 +91,7 @@ class FixedSet {
   Pages memory_;
   std::vector<int> files_;
   std::uint32_t first_ = 0;
-  Atomic<std::uint32_t> uses_{1};
-  Atomic<std::uint32_t> references_{1};  // the uses, as one, and registrations that are taken
-  Atomic<Registration*> registrations_{nullptr};  // only grows
+  Roster<Registration> roster_;
 };
 
 /// Locks memory as a ring does. \return zero, also where there is no ring, or an error number negated
