@@ -437,7 +437,8 @@ void Worker::do_io() noexcept {
   const bool tasks = tasks_wait();
   if (tasks || next != nullptr || frames_wait()) return io->between_tasks(tasks);
   // Whoever finds nothing in our queues turns, and need not ask the clock now whether one is due.
-  io->before_search();
+  if (out_of_service()) return io->deliver();  // with a frame in `next` we would not give way
+  io->before_search(*this);
 }
 
 bool Worker::has_mail() const noexcept { return hub != nullptr && hub->has_mail(); }

@@ -123,10 +123,27 @@ void Hub::turn() noexcept {
 }
 
 void Hub::turn_at_rest(bool sleeps_next) noexcept {
-  const bool begins = !sleeps_next && unsubmitted();
-  work(!sleeps_next);
-  if (begins) ended_at_once_ = ready_ != nullptr ? std::min(ended_at_once_ + 1, kTrusted) : 0;
+  work_at_rest(!sleeps_next);
   deliver();
+}
+
+void Hub::before_search(Worker& w) noexcept {
+  if (ready_ != nullptr || ready_at_once_ < kTrusted || !unsubmitted()) return deliver();
+  delay_ = kLeastDelay;
+  work_at_rest(true);
+  TaskNode* const frame = ready_;
+  if (frame == nullptr || frame->link != nullptr || &frame->scope->pool != pool_) return deliver();
+  // Alone it is next: there is nothing for others to take.
+  ready_ = nullptr;
+  ready_end_ = &ready_;
+  weft::detail::unlist_parked(frame);
+  w.next = frame;
+}
+
+void Hub::work_at_rest(bool submit) noexcept {
+  const bool begins = submit && unsubmitted();
+  work(submit);
+  if (begins) ready_at_once_ = ready_ != nullptr ? std::min(ready_at_once_ + 1, kTrusted) : 0;
 }
 
 void Hub::work(bool submit) noexcept {

@@ -75,12 +75,9 @@ class Hub {
       deliver();
     }
   }
-  /// Nothing else is to be done, and a search comes next. There need not be one if what is submitted at such
-  /// times has been ending right away.
-  void before_search() noexcept {
-    if (ended_at_once_ >= kTrusted && unsubmitted()) return turn_at_rest(false);
-    deliver();
-  }
+  /// Nothing else is to be done, and a search comes next. There need not be one where a turn before it has been
+  /// making frames ready: often what is read ends as it is submitted.
+  void before_search(Worker& w) noexcept;
   /// Between two looks for a task.
   void between_searches() noexcept {
     if (due() || (driver_ != nullptr && driver_->ready())) turn();
@@ -170,6 +167,7 @@ class Hub {
  private:
   bool due() noexcept;
   void work(bool submit) noexcept;
+  void work_at_rest(bool submit) noexcept;
   /// A submission is over: the delay of the next one begins.
   void handed_over() noexcept;
   bool due_again() const noexcept;
@@ -198,7 +196,7 @@ class Hub {
   static constexpr unsigned kMostTasks = 512;
   static constexpr Nanoseconds kLeastDelay = 30'000;
   static constexpr Nanoseconds kMostDelay = 200'000;
-  static constexpr unsigned kTrusted = 4;  // as many submissions that ended at once
+  static constexpr unsigned kTrusted = 4;  // as many of these
 
   PoolState* const pool_;
   Inbox<InboxNode> inbox_;
@@ -223,7 +221,7 @@ class Hub {
   Nanoseconds turn_by_ = kNever;
   Nanoseconds delay_ = kLeastDelay;
   bool left_out_ = false;  // a submission by the last turn, for the sake of the sleep to come
-  unsigned ended_at_once_ = 0;  // submissions in a row, at rest, of which something ended as they were made
+  unsigned ready_at_once_ = 0;  // submissions in a row, at rest, after which a frame was ready
   Patience patience_;
   bool listed_ = false;  // among the pool's sleepers
   bool closed_ = false;
