@@ -439,6 +439,7 @@ void Worker::do_io() noexcept {
   // Whoever finds nothing in our queues turns, and need not ask the clock now whether one is due.
   if (out_of_service()) return io->deliver();  // with a frame in `next` we would not give way
   io->before_search(*this);
+  if (next != nullptr) alternation.frame_next(true, false);  // as if it had been taken from `ready`
 }
 
 bool Worker::has_mail() const noexcept { return hub != nullptr && hub->has_mail(); }
