@@ -42,9 +42,22 @@ inline std::int64_t context_switches_of_others() {
   return sum;
 }
 
+/// Not those that are ending: one that was joined may be listed for a moment longer (proc(5), `flags`).
 inline std::int64_t thread_count() {
   namespace fs = std::filesystem;
-  return std::distance(fs::directory_iterator("/proc/self/task"), fs::directory_iterator{});
+  constexpr std::uint64_t kExiting = 0x4;  // PF_EXITING
+  std::int64_t count = 0;
+  for (const fs::directory_entry& thread : fs::directory_iterator("/proc/self/task")) {
+    std::ifstream file(thread.path() / "stat");
+    std::string name;
+    std::getline(file, name, ')');
+    char state = 0;
+    std::int64_t parent = 0, group = 0, session = 0, terminal = 0, foreground = 0;
+    std::uint64_t flags = 0;
+    file >> state >> parent >> group >> session >> terminal >> foreground >> flags;
+    if (file && (flags & kExiting) == 0) ++count;
+  }
+  return count;
 }
 
 /// Bytes of this process that are in memory now.
