@@ -85,8 +85,8 @@ double median(std::vector<double> values);
 /// The smallest value that at least `fraction` of the values do not exceed.
 double quantile(std::vector<double> values, double fraction);
 
-/// Counts what the tasks of all threads have done. Each thread has a place of its own (up to some number of threads): tasks
-/// of 1 µs should measure the runtime, not how a counter's cache line goes to and fro.
+/// Counts what the tasks of all threads have done. Each of the first 64 threads has a place of its own:
+/// tasks of 1 µs should measure the runtime, not how a counter's cache line goes to and fro.
 class Tally {
  public:
   void add_one() noexcept {

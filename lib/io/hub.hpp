@@ -196,6 +196,8 @@ class Hub {
   static constexpr unsigned kMostTasks = 512;
   static constexpr Nanoseconds kLeastDelay = 30'000;
   static constexpr Nanoseconds kMostDelay = 200'000;
+  // After so many submissions that made a frame ready at once, the next one is expected to.
+  static constexpr unsigned kTrusted = 4;
 
   PoolState* const pool_;
   Inbox<InboxNode> inbox_;
@@ -220,8 +222,7 @@ class Hub {
   Nanoseconds turn_by_ = kNever;
   Nanoseconds delay_ = kLeastDelay;
   bool left_out_ = false;  // a submission by the last turn, for the sake of the sleep to come
-  unsigned ready_at_once_ = 0;  // submissions in a row, at rest, after which a frame was ready, up to
-  static constexpr unsigned kTrusted = 4;
+  unsigned ready_at_once_ = 0;  // submissions at rest, in a row, after which a frame was ready; up to kTrusted
   Patience patience_;
   bool listed_ = false;  // among the pool's sleepers
   bool closed_ = false;
