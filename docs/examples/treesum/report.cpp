@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "report.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -21,6 +22,8 @@ constexpr const char* kClearLine = "\r\033[K";
 }  // namespace
 
 std::string escaped(const std::string& path) {
+  const auto is_special = [](char c) { return c == '\\' || c == '\n' || c == '\r'; };
+  if (std::none_of(path.begin(), path.end(), is_special)) return path;
   std::string text;
   text.reserve(path.size());
   for (const char c : path) {
@@ -61,8 +64,8 @@ void Report::add(const FileSum& sum) {
   line.reserve(2 * sum.digest.size() + path.size() + 4);
   if (path.size() != sum.path.size()) line += '\\';  // tells readers that the name is escaped
   for (const unsigned char byte : sum.digest) {
-    line += kDigits[byte >> 4];
-    line += kDigits[byte & 15];
+    const char digits[] = {kDigits[byte >> 4], kDigits[byte & 15]};
+    line.append(digits, 2);
   }
   line += "  ";
   line += path;

@@ -10,11 +10,9 @@
 #include <cerrno>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -66,51 +64,46 @@ class Hasher {
   std::array<std::unique_ptr<unsigned char[]>, 2> buffers_;
 };
 
-/// A file's own Hasher, for a task that waits may go on on another thread. It goes back to a stock.
+/// The Hasher of one file. Each thread keeps one for its next file; a task that waits may go on on
+/// another thread, so a file borrows it, and gives it to the thread it ends on.
 class HasherLease {
  public:
-  HasherLease() {
-    {
-      const std::lock_guard lock(mutex);
-      if (!stock.empty()) {
-        hasher_ = std::move(stock.back());
-        stock.pop_back();
-        return;
-      }
-    }
-    hasher_ = std::make_unique<Hasher>();
+  HasherLease() : hasher_(std::move(spare())) {
+    if (!hasher_) hasher_ = std::make_unique<Hasher>();
   }
   HasherLease(const HasherLease&) = delete;
   HasherLease& operator=(const HasherLease&) = delete;
   ~HasherLease() {
-    const std::lock_guard lock(mutex);
-    stock.push_back(std::move(hasher_));
+    std::unique_ptr<Hasher>& place = spare();
+    if (!place) place = std::move(hasher_);
   }
   Hasher* operator->() const noexcept { return hasher_.get(); }
 
  private:
-  static inline std::mutex mutex;
-  static inline std::vector<std::unique_ptr<Hasher>> stock;
+  /// Not inlined: in a coroutine, the address would be kept across a change of thread.
+  [[gnu::noinline]] static std::unique_ptr<Hasher>& spare() {
+    thread_local std::unique_ptr<Hasher> mine;
+    return mine;
+  }
+
   std::unique_ptr<Hasher> hasher_;
 };
 
 /// Only what is still a regular file: between listing and opening it may have become anything.
 /// O_NONBLOCK so that a FIFO does not hang us, O_NOFOLLOW so that a symlink does not lead out.
-File open_regular(const std::string& path) {
+/// `size` gets the file's size, which is 0 for those that the kernel makes up as they are read.
+File open_regular(const std::string& path, std::uint64_t& size) {
   File file = open_path(path, O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   if (!file) return file;
   struct stat status {};
   if (::fstat(file.fd(), &status) != 0) return File(-errno);
   if (!S_ISREG(status.st_mode)) return File(-EINVAL);
   if (status.st_size >= kReadAheadFrom) ::posix_fadvise(file.fd(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  size = static_cast<std::uint64_t>(status.st_size);
   return file;
 }
 
-struct Piece {
-  ssize_t bytes = 0;  // negative: an errno value, negated
-  bool waited = false;
-};
-
+/// Bytes read, or an errno value, negated.
 ssize_t read_at(int fd, unsigned char* buffer, std::uint64_t offset, int flags) {
   const iovec piece{.iov_base = buffer, .iov_len = kPiece};
   for (;;) {
@@ -120,20 +113,29 @@ ssize_t read_at(int fd, unsigned char* buffer, std::uint64_t offset, int flags) 
   }
 }
 
-/// What is in memory is read at once, as a task that waits costs more than the copy. Only what the
-/// disk has to bring is awaited.
+/// What is in memory is read at once, as a task that waits costs more than the copy. -EAGAIN: the
+/// disk has to bring it.
+ssize_t read_from_memory(int fd, unsigned char* buffer, std::uint64_t offset) {
+  const ssize_t got = read_at(fd, buffer, offset, RWF_NOWAIT);
+  return got == -EOPNOTSUPP ? read_at(fd, buffer, offset, 0) : got;
+}
+
+struct Piece {
+  ssize_t bytes = 0;  // as of read_at
+  bool waited = false;
+};
+
+/// Awaits what is not in memory.
 weft::Task<Piece> read_piece(int fd, unsigned char* buffer, std::uint64_t offset) {
-  Piece piece;
-  piece.bytes = read_at(fd, buffer, offset, RWF_NOWAIT);
-  if (piece.bytes == -EOPNOTSUPP) piece.bytes = read_at(fd, buffer, offset, 0);
+  Piece piece{.bytes = read_from_memory(fd, buffer, offset)};
   if (piece.bytes != -EAGAIN) co_return piece;
 
   piece.waited = true;
   if (waiting.fetch_add(1, std::memory_order_relaxed) < kMostWaiting) {
     // For opening only: there are kernels on which io_uring would not wait with it.
     (void)::fcntl(fd, F_SETFL, 0);
-    const std::span bytes(reinterpret_cast<std::byte*>(buffer), kPiece);
-    const auto got = co_await weft::io::read(weft::io::borrow(fd), bytes, offset);
+    const std::span place(reinterpret_cast<std::byte*>(buffer), kPiece);
+    const auto got = co_await weft::io::read(weft::io::borrow(fd), place, offset);
     piece.bytes = got ? static_cast<ssize_t>(*got) : -got.error().value();
   } else {
     piece.bytes = read_at(fd, buffer, offset, 0);
@@ -150,21 +152,33 @@ weft::Task<FileSum> hash_file(std::string path, Activity& activity) {
     sum.error = ECANCELED;
     co_return sum;
   }
-  const File file = open_regular(sum.path);
+  std::uint64_t size = 0;
+  const File file = open_regular(sum.path, size);
   if (!file) {
     sum.error = file.error();
     co_return sum;
   }
-  const HasherLease hasher;
+  HasherLease hasher;
   hasher->begin();
   std::uint64_t offset = 0;
   int current = 0;
-  Piece piece = co_await read_piece(file.fd(), hasher->buffer(current), offset);
-  while (piece.bytes > 0) {
+  weft::Flowvar<Piece> ahead;  // the next piece, if the disk is at work for this file
+  for (;;) {
+    Piece piece;
+    if (ahead.is_spawned()) {
+      current = 1 - current;
+      piece = co_await std::move(ahead);
+    } else {
+      piece.bytes = read_from_memory(file.fd(), hasher->buffer(current), offset);  // spares a frame
+      if (piece.bytes == -EAGAIN) {
+        piece = co_await read_piece(file.fd(), hasher->buffer(current), offset);
+      }
+    }
+    if (piece.bytes < 0) sum.error = static_cast<int>(-piece.bytes);
+    if (piece.bytes <= 0) break;
     const auto bytes = static_cast<std::size_t>(piece.bytes);
     offset += bytes;
-    // If the disk is at work for this file, the next piece is read while this one is hashed.
-    weft::Flowvar<Piece> ahead;
+    // It is read while this one is hashed.
     if (piece.waited && bytes == kPiece) {
       ahead = weft::spawn(read_piece(file.fd(), hasher->buffer(1 - current), offset));
     }
@@ -172,19 +186,11 @@ weft::Task<FileSum> hash_file(std::string path, Activity& activity) {
     activity.bytes.fetch_add(bytes, std::memory_order_relaxed);
     if (activity.stop.load(std::memory_order_relaxed)) {
       sum.error = ECANCELED;
-      co_return sum;
+      break;
     }
-    if (ahead.is_spawned()) {
-      current = 1 - current;
-      piece = co_await std::move(ahead);
-    } else {
-      piece = co_await read_piece(file.fd(), hasher->buffer(current), offset);
-    }
+    if (bytes < kPiece && offset == size) break;  // no need to be told that this was the end
   }
-  if (piece.bytes < 0) {
-    sum.error = static_cast<int>(-piece.bytes);
-    co_return sum;
-  }
+  if (sum.error != 0) co_return sum;
   hasher->finish(sum.digest.data());
   activity.files.fetch_add(1, std::memory_order_relaxed);
   co_return sum;
