@@ -142,7 +142,8 @@ class Hub {
   /// \return true: it had not begun, and no completion will come
   bool interrupt(StreamState& stream) noexcept;
   bool multishot() const noexcept;
-  void set_deadline(Operation& op, Nanoseconds at) noexcept;
+  /// \return false: there is no memory for it, and it has none now
+  bool set_deadline(Operation& op, Nanoseconds at) noexcept;
   /// Starts the waits for a stream that are in the inbox.
   void start_mail_of(StreamState& stream) noexcept;
   void add(Shelf& shelf) noexcept;

@@ -45,8 +45,9 @@ void Hub::begin(Operation& op) noexcept {
   if (op.reason != Reason::kNone) return completed(op, -ECANCELED);
   if (op.time != kNever) {
     const Nanoseconds at = now();
-    op.deadline = op.time < kNever - at ? at + op.time : kNever - 1;
-    timers_.add(op);
+    if (!timers_.add(op, op.time < kNever - at ? at + op.time : kNever - 1)) {
+      return refuse(op, -ENOMEM);
+    }
   }
   dispatch(op);
 }
@@ -151,7 +152,6 @@ void Hub::expire() noexcept {
   while (!timers_.empty() && timers_.first().deadline <= at) {
     Operation& op = timers_.first();
     timers_.remove(op);
-    op.deadline = kNever;
     if (op.kind == Kind::kTimer) {
       completed(op, 0);
     } else if (op.kind == Kind::kStream) {

@@ -39,10 +39,9 @@ bool Hub::interrupt(StreamState& stream) noexcept {
 
 bool Hub::multishot() const noexcept { return driver_->multishot(); }
 
-void Hub::set_deadline(Operation& op, Nanoseconds at) noexcept {
+bool Hub::set_deadline(Operation& op, Nanoseconds at) noexcept {
   if (op.deadline != kNever) timers_.remove(op);
-  op.deadline = at;
-  if (at != kNever) timers_.add(op);
+  return at == kNever || timers_.add(op, at);
 }
 
 void Hub::cancel_streams() noexcept {

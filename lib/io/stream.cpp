@@ -158,7 +158,7 @@ void StreamState::join(Hub& to) noexcept {
   if (time != kNever) {
     const Nanoseconds at = now();
     limit_ = time < kNever - at ? at + time : kNever - 1;
-    to.set_deadline(*this, limit_);
+    if (!to.set_deadline(*this, limit_)) finish(-ENOMEM);
   }
   if (const std::int32_t error = begin(to); error != 0) finish(error);
   if (to.closed() || cancelled_.load(relaxed)) reason = Reason::kStopped;  // relaxed: see cancel()
@@ -187,7 +187,10 @@ void StreamState::run() noexcept {
   if (std::exchange(pause_, false)) {
     pausing_ = true;
     const Nanoseconds until = now() + kPause;
-    return hub->set_deadline(*this, until < limit_ ? until : limit_);
+    if (hub->set_deadline(*this, until < limit_ ? until : limit_)) return;
+    pausing_ = false;
+    finish(-ENOMEM);
+    return serve();
   }
   if (!prepare()) {
     missing_ = true;
@@ -227,7 +230,7 @@ void StreamState::expired(Nanoseconds at) noexcept {
     return hub->cancel(*this, Reason::kTimedOut);
   }
   pausing_ = false;
-  hub->set_deadline(*this, limit_);
+  hub->set_deadline(*this, limit_);  // where the one was that has just expired
   serve();
 }
 

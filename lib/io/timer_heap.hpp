@@ -4,114 +4,92 @@
 /// \file
 /// The deadlines of one hub's operations.
 
-#include <cstdint>
-#include <utility>
+#include <algorithm>
+#include <cstddef>
+#include <vector>
 
 #include "weft/io/operation.hpp"
 
 namespace weft::io::detail {
 
-/// A pairing heap (Fredman, Sedgewick, Sleator, Tarjan 1986) by `deadline`, of links in the
-/// operations themselves: no memory, and each call costs O(log n), amortised. What is added is melded at
-/// once, as a binary counter adds (the auxiliary area of Stasko and Vitter 1987), not with the first
-/// removal: that would meld ten thousand timers in a row, and delay those that are due meanwhile. Such a row
-/// can still build up below one that stays while earlier ones come and go, an add and a removal at a time.
+/// A heap of four children per node (Johnson 1975) in an array: O(log n) for each call, and of what is
+/// compared four lie on one cache line. An operation knows its place, so that any can be removed. Its
+/// `deadline` is kNever unless it is in the heap.
 class TimerHeap {
  public:
-  bool empty() const noexcept { return root_ == nullptr; }
+  bool empty() const noexcept { return heap_.empty(); }
   /// The one that is due first. Precondition: not empty.
-  Operation& first() const noexcept { return *root_; }
+  Operation& first() const noexcept { return *heap_.front().operation; }
 
-  void add(Operation& op) noexcept {
-    op.heap_child = op.heap_sibling = op.heap_previous = nullptr;
-    root_ = root_ == nullptr ? &op : meld(root_, &op);
-    if (root_ == &op) {
-      num_added_ = 0;
-    } else {
-      // Of n children added, as many are left as n has ones in binary.
-      for (std::uint64_t n = ++num_added_; n % 2 == 0; n /= 2) meld_first_children();
+  /// Precondition: it is not in the heap, and `deadline` is not kNever.
+  /// \return false: there is no memory, nothing has changed. Never after a remove without an add since.
+  bool add(Operation& op, Nanoseconds deadline) noexcept {
+    const Timer timer{deadline, &op};
+    try {
+      heap_.push_back(timer);
+    } catch (...) {  // std::bad_alloc
+      return false;
     }
+    op.deadline = deadline;
+    rise(heap_.size() - 1, timer);
+    return true;
   }
 
   /// Precondition: it is in the heap.
   void remove(Operation& op) noexcept {
-    Operation* const rest = meld_all(op.heap_child);
-    if (&op == root_) {
-      root_ = rest;
-      num_added_ = 0;
+    op.deadline = kNever;
+    const std::size_t place = op.heap_place;
+    const Timer last = heap_.back();
+    heap_.pop_back();
+    if (place == heap_.size()) return;
+    if (place != 0 && last.deadline < heap_[parent_of(place)].deadline) {
+      rise(place, last);
     } else {
-      replace(op, rest);
+      sink(place, last);
     }
-    op.heap_child = op.heap_sibling = op.heap_previous = nullptr;
   }
 
  private:
-  // Both are roots without siblings.
-  static Operation* meld(Operation* a, Operation* b) noexcept {
-    if (b->deadline < a->deadline) std::swap(a, b);
-    b->heap_previous = a;
-    b->heap_sibling = a->heap_child;
-    if (a->heap_child != nullptr) a->heap_child->heap_previous = b;
-    a->heap_child = b;
-    return a;
+  struct Timer {
+    Nanoseconds deadline;  // of the operation, whose memory may be cold
+    Operation* operation;
+  };
+  static constexpr std::size_t kChildren = 4;
+
+  static std::size_t parent_of(std::size_t place) noexcept { return (place - 1) / kChildren; }
+
+  void put(std::size_t place, Timer timer) noexcept {
+    heap_[place] = timer;
+    timer.operation->heap_place = place;
   }
 
-  // Puts `tree`, which may be none, in the place of `op`, which is not the root.
-  static void replace(Operation& op, Operation* tree) noexcept {
-    Operation* const before = op.heap_previous;
-    Operation* after = op.heap_sibling;
-    if (tree != nullptr) {
-      tree->heap_sibling = after;
-      if (after != nullptr) after->heap_previous = tree;
-      tree->heap_previous = before;
-      after = tree;
-    } else if (after != nullptr) {
-      after->heap_previous = before;
+  // Puts `timer` at `place`, which is free, or above.
+  void rise(std::size_t place, Timer timer) noexcept {
+    while (place != 0 && timer.deadline < heap_[parent_of(place)].deadline) {
+      put(place, heap_[parent_of(place)]);
+      place = parent_of(place);
     }
-    (before->heap_child == &op ? before->heap_child : before->heap_sibling) = after;
+    put(place, timer);
   }
 
-  void meld_first_children() noexcept {
-    Operation* const a = root_->heap_child;
-    Operation* const b = a->heap_sibling;
-    if (b == nullptr) return;  // others have been removed since
-    Operation* const after = b->heap_sibling;
-    Operation* const both = meld(a, b);
-    both->heap_sibling = after;
-    if (after != nullptr) after->heap_previous = both;
-    both->heap_previous = root_;
-    root_->heap_child = both;
-  }
-
-  // In pairs from the left, then all from the right; in loops, for a million siblings.
-  static Operation* meld_all(Operation* first) noexcept {
-    Operation* pairs = nullptr;  // newest first, by heap_sibling
-    while (first != nullptr) {
-      Operation* const a = first;
-      Operation* const b = a->heap_sibling;
-      first = b == nullptr ? nullptr : b->heap_sibling;
-      a->heap_sibling = nullptr;
-      Operation* both = a;
-      if (b != nullptr) {
-        b->heap_sibling = nullptr;
-        both = meld(a, b);
+  // Puts `timer` at `place`, which is free, or below.
+  void sink(std::size_t place, Timer timer) noexcept {
+    for (;;) {
+      const std::size_t begin = kChildren * place + 1;
+      const std::size_t end = std::min(begin + kChildren, heap_.size());
+      if (begin >= end) break;
+      std::size_t least = begin;
+      for (std::size_t child = begin + 1; child < end; ++child) {
+        if (heap_[child].deadline < heap_[least].deadline) least = child;
       }
-      both->heap_sibling = pairs;
-      pairs = both;
+      if (timer.deadline <= heap_[least].deadline) break;
+      put(place, heap_[least]);
+      place = least;
     }
-    Operation* all = nullptr;
-    while (pairs != nullptr) {
-      Operation* const next = pairs->heap_sibling;
-      pairs->heap_sibling = nullptr;
-      all = all == nullptr ? pairs : meld(all, pairs);
-      pairs = next;
-    }
-    if (all != nullptr) all->heap_previous = nullptr;
-    return all;
+    put(place, timer);
   }
 
-  Operation* root_ = nullptr;
-  std::uint64_t num_added_ = 0;  // to this root
+  std::vector<Timer> heap_;  // does not shrink
 };
 
 }  // namespace weft::io::detail

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <liburing.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <new>
 #include <thread>
@@ -55,6 +56,32 @@ BOOST_AUTO_TEST_CASE(close_without_memory) {
     }
     BOOST_TEST((pool.sync(std::move(closed)) == std::errc::operation_canceled));
     BOOST_TEST(::fcntl(number, F_GETFD) == -1);
+    BOOST_TEST(reactor.idle());
+  }
+  io_uring_queue_exit(&ring);
+}
+
+// Nor is there room for a deadline: it fails at once, as it would never end.
+BOOST_AUTO_TEST_CASE(deadline_without_memory) {
+  io_uring ring{};
+  if (io_uring_queue_init(8, &ring, 0) != 0) return;  // refused here
+  {
+    io::Reactor reactor{ring};
+    Threadpool pool({.num_threads = 1, .caller_participates = false});
+    for (const bool without : {true, false}) {
+      Flowvar<std::error_code> slept = pool.spawn([&]() -> Task<std::error_code> {
+        const auto how_long = without ? std::chrono::hours(1) : std::chrono::nanoseconds(1);
+        co_return (co_await io::sleep_for(how_long).on(reactor)).error();
+      });
+      while (!slept.is_ready()) {
+        no_memory = without;
+        reactor.submit();
+        no_memory = false;
+        std::this_thread::yield();
+      }
+      const std::error_code error = pool.sync(std::move(slept));
+      BOOST_TEST((without ? error == std::errc::not_enough_memory : !error));
+    }
     BOOST_TEST(reactor.idle());
   }
   io_uring_queue_exit(&ring);

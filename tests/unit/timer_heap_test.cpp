@@ -25,15 +25,14 @@ class Timers {
 
   bool has(std::size_t i) const { return present_[i]; }
   void add(std::size_t i, Nanoseconds deadline) {
-    all_[i].deadline = deadline;
-    heap_.add(all_[i]);
+    BOOST_REQUIRE(heap_.add(all_[i], deadline));
     order_.insert(deadline);
     present_[i] = true;
     check();
   }
   void remove(std::size_t i) {
-    heap_.remove(all_[i]);
     order_.erase(order_.find(all_[i].deadline));
+    heap_.remove(all_[i]);
     present_[i] = false;
     check();
   }

@@ -153,10 +153,8 @@ class Operation : public InboxNode {
   Operation* queued_after = nullptr;
 
   Nanoseconds time = kNever;       ///< as given: how long it may take
-  Nanoseconds deadline = kNever;   ///< of the steady clock, once started
-  Operation* heap_child = nullptr;     ///< in the hub's heap of deadlines
-  Operation* heap_sibling = nullptr;
-  Operation* heap_previous = nullptr;  ///< the sibling before, or the parent
+  Nanoseconds deadline = kNever;   ///< of the steady clock, once started: it is in the hub's heap then
+  std::size_t heap_place = 0;      ///< in the hub's heap of deadlines
 
   StreamState* stream = nullptr;         ///< of Kind::kWait
   Chain* chain = nullptr;                ///< of which it is a part; then it has no frame
