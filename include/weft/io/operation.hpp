@@ -100,7 +100,8 @@ struct StopCallback {
   WEFT_API void operator()() const noexcept;
 };
 
-/// One operation: all that its hub and its driver need to know, so that nothing is allocated.
+/// One operation: all that its hub and its driver need to know, so that nothing is allocated but
+/// the heap of deadlines.
 /// Movable until it is awaited. From then on until it has ended it belongs to its hub's thread, but
 /// for the members of InboxNode.
 class Operation : public InboxNode {

@@ -43,7 +43,7 @@ class Sleep : public Awaitable<Sleep, void> {
 
 }  // namespace detail
 
-/// Suspends the task for that time at least.
+/// Suspends the task for that time at least. std::errc::not_enough_memory: there is none for one more deadline.
 template <class Rep, class Period>
 auto sleep_for(std::chrono::duration<Rep, Period> time) noexcept {
   return detail::Sleep(detail::to_nanoseconds(time));
