@@ -12,8 +12,8 @@
 
 namespace weft::io::detail {
 
-/// A heap of four children per node (Johnson 1975) in an array: O(log n) for each call, and of what is
-/// compared four lie on one cache line. An operation knows its place, so that any can be removed. Its
+/// A heap of four children per node (Johnson 1975) in an array: O(log n) for each call, and what is
+/// compared lies side by side. An operation knows its place, so that any can be removed. Its
 /// `deadline` is kNever unless it is in the heap.
 class TimerHeap {
  public:

@@ -158,7 +158,7 @@ weft::Task<FileSum> hash_file(std::string path, Activity& activity) {
     sum.error = file.error();
     co_return sum;
   }
-  HasherLease hasher;
+  const HasherLease hasher;
   hasher->begin();
   std::uint64_t offset = 0;
   int current = 0;

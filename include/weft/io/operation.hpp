@@ -237,7 +237,8 @@ class [[nodiscard]] Awaitable : public Base {
   using value_type = T;
 
   /// Cancels it after that time, counted from when it is awaited: the result is then
-  /// std::errc::timed_out, unless it was done by then.
+  /// std::errc::timed_out, unless it was done by then. std::errc::not_enough_memory: there is none for
+  /// one more deadline, and it has not begun.
   template <class Rep, class Period>
   Derived&& timeout(std::chrono::duration<Rep, Period> limit) && noexcept {
     return std::move(self().timeout(limit));

@@ -43,14 +43,15 @@ class Sleep : public Awaitable<Sleep, void> {
 
 }  // namespace detail
 
-/// Suspends the task for that time at least. std::errc::not_enough_memory: there is none for one more deadline.
+/// Suspends the task for that time at least. std::errc::not_enough_memory: there is none for one more
+/// deadline, and it ends at once.
 template <class Rep, class Period>
 auto sleep_for(std::chrono::duration<Rep, Period> time) noexcept {
   return detail::Sleep(detail::to_nanoseconds(time));
 }
 
 /// Suspends the task until that time at least. A clock other than std::chrono::steady_clock may be
-/// set meanwhile: what counts is how far the time was away when this was called.
+/// set meanwhile: what counts is how far the time was away when this was called. Errors as sleep_for.
 template <class Clock, class Duration>
 auto sleep_until(std::chrono::time_point<Clock, Duration> time) {
   return detail::Sleep(detail::to_nanoseconds(time - Clock::now()));
