@@ -269,8 +269,9 @@ void Worker::leave_scope() noexcept {
 }
 
 Worker* Worker::run(TaskNode* node) noexcept {
-  // It may take long, and a thief that has to open our queue itself pays dearly.
-  if (idle.somebody_idle()) queue.share();
+  // It may take long, and what lies below it is nothing that it waits for: on offer, so that no thief
+  // has to ask. Alone, there are none.
+  if (pool.workers.size() != 1) queue.share();
   Worker* w = this;
   do {
     if (node->scope != w->scope) {
@@ -315,6 +316,7 @@ TaskNode* Worker::steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& o
 
 TaskNode* Worker::steal_from(Worker& victim, bool leapfrog, bool open) noexcept {
   TaskNode* node = steal_from(victim.queue, queue, open);
+  if (node != nullptr) last_victim = &victim;
   if (leapfrog) {  // for a child's children, which are nowhere else
     if (node != nullptr) count(leapfrogs);
     return node;
@@ -376,6 +378,14 @@ TaskNode* Worker::try_take() noexcept {
   return nullptr;
 }
 
+TaskNode* Worker::steal_again() noexcept {
+  if (last_victim == nullptr || leapfrog_victim != kNoWorker) return nullptr;
+  TaskNode* const node = steal_from(last_victim->queue, queue, false);
+  // A batch was out of sight for a moment, and nobody relies on us, who do not count as a searcher.
+  if (node != nullptr) notify_if_idle();
+  return node;
+}
+
 void Worker::found_work() noexcept {
   set_activity(Activity::kRunning);
   if (!pool.idle.end_search()) return;
@@ -428,7 +438,8 @@ TaskNode* Worker::next_in_line() noexcept {
   if (pace.take_oldest()) [[unlikely]] {
     if (TaskNode* node = take_oldest(queue)) return node;
   }
-  return queue.pop();
+  TaskNode* const newest = queue.pop();
+  return newest != nullptr ? newest : steal_again();
 }
 
 void Worker::do_io() noexcept {

@@ -20,7 +20,7 @@ struct Task : TaskNode {
 template <class Derived, unsigned kThreads, int kTasks, bool kTogether = false>
 struct PoolModel : rl::test_suite<Derived, kThreads> {
   static constexpr unsigned kQueues = 3;
-  using Queue = Taskqueue<TaskNode, 2, 1>;
+  using Queue = Taskqueue<TaskNode, 4, 1>;
 
   EventCount* idle = new EventCount;
   InjectionQueue* injected = new InjectionQueue;
@@ -36,6 +36,9 @@ struct PoolModel : rl::test_suite<Derived, kThreads> {
   void push(unsigned worker, int i) {
     fill(i);
     queues[worker].push(&tasks[i]);
+    notify_if_idle(worker);
+  }
+  void notify_if_idle(unsigned worker) {
     light_fence();
     if (!idle->somebody_idle()) return;
     queues[worker].share();
@@ -80,6 +83,16 @@ struct PoolModel : rl::test_suite<Derived, kThreads> {
       if (i != self && queues[i].steal(node, self) == Queue::Steal::kGot) return node;
     }
     return nullptr;
+  }
+  // A batch, by a worker that is none of the searchers: for a moment its second task is nowhere.
+  TaskNode* steal_again(unsigned self, unsigned victim) {
+    TaskNode *node = nullptr, *extra = nullptr;
+    if (queues[victim].steal_public(node) != Queue::Steal::kGot) return nullptr;
+    if (queues[victim].steal_public(extra) == Queue::Steal::kGot) {
+      queues[self].push(extra);
+      notify_if_idle(self);
+    }
+    return node;
   }
   void found_work() {
     if (!idle->end_search()) return;
@@ -153,6 +166,20 @@ struct BusyWorker : PoolModel<BusyWorker, 3, 2, true> {
   }
 };
 
+// A worker takes two of the three tasks of another before it searches, while a third one falls asleep.
+struct Batch : PoolModel<Batch, 3, 3, true> {
+  void before() {
+    for (int i = 0; i < 3; ++i) push(0, i);
+    queues[0].share();
+  }
+  void thread(unsigned index) {
+    if (index == 1) {
+      if (TaskNode* node = steal_again(1, 0)) run(node);
+    }
+    work(index);
+  }
+};
+
 // Three workers that may all sleep when they are told to stop.
 struct Stop : PoolModel<Stop, 4, 1> {
   void all_ended() {}
@@ -217,7 +244,7 @@ struct Caller : PoolModel<Caller, 3, 2> {
 
 int main() {
   using namespace weft::detail::model;
-  const bool good = run<OneWorker>(200'000) && run<BusyWorker>(200'000) && run<Stop>(100'000) &&
-                    run<FromOutside>(300'000) && run<Caller>(200'000);
+  const bool good = run<OneWorker>(200'000) && run<BusyWorker>(200'000) && run<Batch>(200'000) &&
+                    run<Stop>(100'000) && run<FromOutside>(300'000) && run<Caller>(200'000);
   return good ? 0 : 1;
 }

@@ -58,6 +58,7 @@ struct alignas(kCacheLine) Worker {
   int cpu = -1;                      ///< to which its threads are pinned, if at all
   std::uint32_t leapfrog_victim = kNoWorker;  ///< thief of what was awaited last
   std::uint32_t random = 0;
+  Worker* last_victim = nullptr;     ///< whose queue we stole from last
   std::uint64_t last_steal_at = 0;   ///< tasks executed at the last steal, for steal-one or half
   bool steal_many = false;
   bool gave_way = false;             ///< to a claim, since the last look for a task
@@ -219,6 +220,8 @@ struct alignas(kCacheLine) Worker {
   static TaskNode* take_oldest(Taskqueue<TaskNode>& from) noexcept;
   /// What others could not take in time if nobody served us.
   void hand_back() noexcept;
+  /// Of what is public where we found something last: before we leave the scope and search.
+  TaskNode* steal_again() noexcept;
   TaskNode* steal_from(Worker& victim, bool leapfrog, bool open) noexcept;
   TaskNode* steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& ours, bool open) noexcept;
   WEFT_API void share_and_notify() noexcept;
