@@ -108,17 +108,17 @@ class Operation : public InboxNode {
  public:
   Operation() noexcept = default;
   Operation(Operation&& other) noexcept
-      : wanted_hub(other.wanted_hub),
+      : token(std::move(other.token)),
+        file_set(std::move(other.file_set)),
+        other_set(std::move(other.other_set)),
+        file_slot(other.file_slot),
+        kind(other.kind),
+        wanted_hub(other.wanted_hub),
         step(other.step),
         call(other.call),
         time(other.time),
         stream(other.stream),
-        done_bytes(other.done_bytes),
-        kind(other.kind),
-        file_slot(other.file_slot),
-        file_set(std::move(other.file_set)),
-        other_set(std::move(other.other_set)),
-        token(std::move(other.token)) {
+        done_bytes(other.done_bytes) {
     std::memcpy(entry_, other.entry_, sizeof entry_);
   }
   Operation& operator=(Operation&&) = delete;
@@ -136,10 +136,31 @@ class Operation : public InboxNode {
     file_set = FixedRef(fd.set());
   }
 
+  // Few operations need these: nobody writes them before, so that the rest lies on fewer cache lines.
+  Operation* queued_before;  ///< in a queue of the driver's
+  Operation* queued_after;
+  std::size_t heap_place;    ///< in the hub's heap of deadlines
+  std::optional<std::stop_callback<StopCallback>> on_stop;
+
+  std::stop_token token;
+  FixedRef file_set;   ///< if the descriptor is of FixedFiles: those
+  FixedRef other_set;  ///< the FixedBuffers in which the buffer lies, or FixedFiles of a second descriptor
+  int file_slot = -1;  ///< if the descriptor is of FixedFiles: its number in the table of a ring, or -1
+
   std::int32_t result = 0;  ///< as a completion has it: a value, or an error number negated
+  std::uint32_t completion_flags = 0;  ///< of the last completion, where more than `result` counts
   std::uint32_t generation = 0;
   TaskNode* frame = nullptr;
   Hub* hub = nullptr;
+  Operation* previous = nullptr;  ///< in the hub's list of all that has started
+  Operation* next = nullptr;      ///< in that list; before, in the list of its outside thread
+
+  Kind kind = Kind::kEntry;
+  Reason reason = Reason::kNone;
+  Place place = Place::kNowhere;
+  std::uint8_t driver_state = 0;
+  bool linked = false;              ///< of a chain: the driver has all of it
+  bool ending = false;              ///< the driver was asked to end it, since it was started last
   Hub* wanted_hub = nullptr;  ///< that of a Reactor, or any
 
   /// After each completion, unless it was cancelled. \return true: `sqe` is to be started (again);
@@ -148,35 +169,15 @@ class Operation : public InboxNode {
   /// Runs on a helper thread, may block. \return as `result`
   std::int32_t (*call)(Operation&) noexcept = nullptr;
 
-  Operation* previous = nullptr;  ///< in the hub's list of all that has started
-  Operation* next = nullptr;      ///< in that list; before, in the list of its outside thread
-  Operation* queued_before = nullptr;  ///< in a queue of the driver's
-  Operation* queued_after = nullptr;
+  Nanoseconds time = kNever;      ///< as given: how long it may take
+  Nanoseconds deadline = kNever;  ///< of the steady clock, once started: it is in the hub's heap then
 
-  Nanoseconds time = kNever;       ///< as given: how long it may take
-  Nanoseconds deadline = kNever;   ///< of the steady clock, once started: it is in the hub's heap then
-  std::size_t heap_place = 0;      ///< in the hub's heap of deadlines
+  StreamState* stream = nullptr;  ///< of Kind::kWait
+  Chain* chain = nullptr;         ///< of which it is a part; then it has no frame
 
-  StreamState* stream = nullptr;         ///< of Kind::kWait
-  Chain* chain = nullptr;                ///< of which it is a part; then it has no frame
-  std::uint32_t completion_flags = 0;  ///< of the last completion, where more than `result` counts
-
-  std::uint64_t done_bytes = 0;  ///< of an operation that goes on until all is done
-  Kind kind = Kind::kEntry;
-  Reason reason = Reason::kNone;
-  Place place = Place::kNowhere;
-  std::uint8_t driver_state = 0;
-  bool linked = false;              ///< of a chain: the driver has all of it
-  bool ending = false;              ///< the driver was asked to end it, since it was started last
+  std::uint64_t done_bytes = 0;     ///< of an operation that goes on until all is done
   int driver_fd = -1;               ///< of epoll: what it waits for, and
   std::uint32_t driver_events = 0;  ///< which events
-
-  int file_slot = -1;  ///< if the descriptor is of FixedFiles: its number in the table of a ring, or -1
-  FixedRef file_set;   ///< those
-  FixedRef other_set;  ///< the FixedBuffers in which the buffer lies, or FixedFiles of a second descriptor
-
-  std::stop_token token;
-  std::optional<std::stop_callback<StopCallback>> on_stop;
 
  private:
   // Bytes, because the kernel's struct has a member that ISO C++ allows at no place but the last.
