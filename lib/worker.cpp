@@ -269,8 +269,7 @@ void Worker::leave_scope() noexcept {
 }
 
 Worker* Worker::run(TaskNode* node) noexcept {
-  // It may take long, and what lies below it is nothing that it waits for: on offer, so that no thief
-  // has to ask. Alone, there are none.
+  // It may take long, and who is idle then should not have to ask for what lies below it. Alone, nobody is.
   if (pool.workers.size() != 1) queue.share();
   Worker* w = this;
   do {
@@ -307,7 +306,10 @@ TaskNode* Worker::steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& o
         keep(extra, ours);
         any = true;
       }
-      if (any) count(steals_half);
+      if (any) {
+        count(steals_half);
+        notify_if_idle();  // they were out of sight for a moment, and we may not count as a searcher
+      }
     }
     return node;
   }
@@ -380,10 +382,13 @@ TaskNode* Worker::try_take() noexcept {
 
 TaskNode* Worker::steal_again() noexcept {
   if (last_victim == nullptr || leapfrog_victim != kNoWorker) return nullptr;
+  if (io != nullptr || has_mail() || !pool.injected.empty()) return nullptr;  // first in a search
   TaskNode* const node = steal_from(last_victim->queue, queue, false);
-  // A batch was out of sight for a moment, and nobody relies on us, who do not count as a searcher.
-  if (node != nullptr) notify_if_idle();
-  return node;
+  if (node == nullptr || node->scope == scope) return node;
+  // Whoever waits for the scope that we leave goes before it: will lie above it.
+  push(node);
+  leave_scope();
+  return nullptr;
 }
 
 void Worker::found_work() noexcept {
@@ -425,6 +430,7 @@ TaskNode* Worker::next_in_line() noexcept {
   if (TaskNode* node = std::exchange(next, nullptr)) return node;
   if (pace.due()) [[unlikely]] {
     pace.look(Pace::Clock::now());
+    last_victim = nullptr;  // others may have something, too
     if (has_mail()) hub->turn();
   }
   if (TaskNode* frame = next_ready()) return frame;

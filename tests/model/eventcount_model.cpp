@@ -85,7 +85,7 @@ struct PoolModel : rl::test_suite<Derived, kThreads> {
     return nullptr;
   }
   // A batch, by a worker that is none of the searchers: for a moment its second task is nowhere.
-  TaskNode* steal_again(unsigned self, unsigned victim) {
+  TaskNode* steal_batch(unsigned self, unsigned victim) {
     TaskNode *node = nullptr, *extra = nullptr;
     if (queues[victim].steal_public(node) != Queue::Steal::kGot) return nullptr;
     if (queues[victim].steal_public(extra) == Queue::Steal::kGot) {
@@ -174,7 +174,7 @@ struct Batch : PoolModel<Batch, 3, 3, true> {
   }
   void thread(unsigned index) {
     if (index == 1) {
-      if (TaskNode* node = steal_again(1, 0)) run(node);
+      if (TaskNode* node = steal_batch(1, 0)) run(node);
     }
     work(index);
   }

@@ -93,7 +93,7 @@ class Taskqueue : public Stealable<T, kPatience> {
   /// Owner only. Whether thieves may take without asking. Relaxed: a guess, as in share().
   bool something_public() const noexcept { return Front(front_.load(relaxed)).something_public(); }
 
-  /// Owner only. To be called when somebody is out of work: makes the older half public.
+  /// Owner only. Makes the older half public, unless something is.
   void share() noexcept {
     if (full_fences_) return;  // no need
     std::uint64_t word = front_.load(relaxed);  // relaxed: a guess for the exchange

@@ -220,7 +220,7 @@ struct alignas(kCacheLine) Worker {
   static TaskNode* take_oldest(Taskqueue<TaskNode>& from) noexcept;
   /// What others could not take in time if nobody served us.
   void hand_back() noexcept;
-  /// Of what is public where we found something last: before we leave the scope and search.
+  /// Of what is public where we found something last, for our own scope: before we leave that and search.
   TaskNode* steal_again() noexcept;
   TaskNode* steal_from(Worker& victim, bool leapfrog, bool open) noexcept;
   TaskNode* steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& ours, bool open) noexcept;
