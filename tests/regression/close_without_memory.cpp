@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <liburing.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -85,6 +86,24 @@ BOOST_AUTO_TEST_CASE(deadline_without_memory) {
     BOOST_TEST(reactor.idle());
   }
   io_uring_queue_exit(&ring);
+}
+
+// A stream's own, which it needs as it begins.
+BOOST_AUTO_TEST_CASE(deadline_of_a_stream_without_memory) {
+  Threadpool pool({.num_threads = 1, .caller_participates = false});
+  const std::error_code error = pool.run([]() -> Task<std::error_code> {
+    int ends[2];
+    BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    const io::Fd one(ends[0]), other(ends[1]);
+    (co_await io::nop()).value();  // from here on the thread has what I/O takes
+    io::Stream<io::Fd> connections = io::accept_many(one).timeout(std::chrono::hours(1));
+    auto next = connections.next();
+    no_memory = true;
+    auto item = co_await next;
+    no_memory = false;
+    co_return item.value().error();
+  });
+  BOOST_TEST((error == std::errc::not_enough_memory));
 }
 
 }  // namespace
