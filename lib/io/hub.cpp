@@ -23,6 +23,11 @@ Nanoseconds now() noexcept {
   return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
 }
 
+Nanoseconds after(Nanoseconds time) noexcept {
+  const Nanoseconds at = now();
+  return time < kNever - at ? at + time : kNever - 1;
+}
+
 Hub::~Hub() {
   if (pool_ != nullptr) return;
   posters_.await_end();

@@ -238,5 +238,7 @@ extern constinit thread_local Hub* current_hub __attribute__((tls_model("initial
 
 /// Steady clock. In nanoseconds.
 Nanoseconds now() noexcept;
+/// That much later, but not as late as kNever.
+Nanoseconds after(Nanoseconds time) noexcept;
 
 }  // namespace weft::io::detail

@@ -43,12 +43,7 @@ void Hub::begin(Operation& op) noexcept {
   if (op.kind == Kind::kWait) op.stream->join(*this);
   if (closed_ && op.kind != Kind::kWait) op.reason = Reason::kStopped;  // a stream says so, then ends
   if (op.reason != Reason::kNone) return completed(op, -ECANCELED);
-  if (op.time != kNever) {
-    const Nanoseconds at = now();
-    if (!timers_.add(op, op.time < kNever - at ? at + op.time : kNever - 1)) {
-      return refuse(op, -ENOMEM);
-    }
-  }
+  if (op.time != kNever && !timers_.add(op, after(op.time))) return refuse(op, -ENOMEM);
   dispatch(op);
 }
 

@@ -156,8 +156,7 @@ void StreamState::join(Hub& to) noexcept {
   wire_.connect(to);
   to.add(*this);
   if (time != kNever) {
-    const Nanoseconds at = now();
-    limit_ = time < kNever - at ? at + time : kNever - 1;
+    limit_ = after(time);
     if (!to.set_deadline(*this, limit_)) finish(-ENOMEM);
   }
   if (const std::int32_t error = begin(to); error != 0) finish(error);
