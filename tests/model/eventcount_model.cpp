@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // The event count with the queues it serves: no wake-up is lost, and its counts are exact. The
-// steps are those of lib/worker.cpp, lib/blocking.cpp and PoolState::inject, one by one.
+// steps are those of lib/loop.cpp, lib/steal.cpp, lib/blocking.cpp and PoolState::inject, one by one.
 #include "model.hpp"
 
 #include "weft/detail/eventcount.hpp"
