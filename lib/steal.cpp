@@ -114,7 +114,7 @@ TaskNode* Worker::try_take() noexcept {
 
 TaskNode* Worker::steal_again() noexcept {
   if (last_victim == nullptr || leapfrog_victim != kNoWorker) return nullptr;
-  if (io != nullptr || has_mail() || !pool.injected.empty()) return nullptr;  // first in a search
+  if (io != nullptr || has_mail() || !pool.injected.empty()) return nullptr;  // a search sees to these
   TaskNode* const node = steal_from(last_victim->queue, queue, false);
   if (node == nullptr || node->scope == scope) return node;
   // Whoever waits for the scope that we leave goes before it: will lie above it.
