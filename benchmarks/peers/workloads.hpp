@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <functional>
 #include <iostream>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -201,15 +200,14 @@ int peer_main(const std::string& name, int argc, char** argv) {
                    [&] { return expect(static_cast<std::uint64_t>(result), count.solutions); });
   }
   if (workload == "matmul") {
-    std::optional<Matrices> m;
     const int n = static_cast<int>(size);
+    Matrices m(n);
     return measure(program, options, matmul_tasks(n),
                    [&] {
-                     m.emplace(n);
-                     runtime.run(
-                         [&] { W::matmul(m->a.data(), m->b.data(), m->c.data(), n, n); });
+                     m.fill();
+                     runtime.run([&] { W::matmul(m.a.data(), m.b.data(), m.c.data(), n, n); });
                    },
-                   [&] { return Answer{"Freivalds", m->product_is_right()}; });
+                   [&] { return Answer{"Freivalds", m.product_is_right()}; });
   }
   if (workload == "dfs") {
     std::uint64_t result = 0;

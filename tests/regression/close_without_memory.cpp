@@ -106,4 +106,26 @@ BOOST_AUTO_TEST_CASE(deadline_of_a_stream_without_memory) {
   BOOST_TEST((error == std::errc::not_enough_memory));
 }
 
+// And the end of its pause, after a connection for which there was no descriptor.
+BOOST_AUTO_TEST_CASE(pause_of_a_stream_without_memory) {
+  Threadpool pool({.num_threads = 1, .caller_participates = false});
+  pool.run([]() -> Task<> {
+    const io::Fd listener = (co_await io::listen_tcp("127.0.0.1", 0)).value();
+    const io::Fd client =
+        (co_await io::connect_tcp("127.0.0.1", io::local_port(listener).value())).value();
+    io::Stream<io::Fd> connections = io::accept_many(listener);
+    const int lowest = ::dup(0);
+    ::close(lowest);
+    const weft::test::Limit none(RLIMIT_NOFILE, static_cast<rlim_t>(lowest));
+    const auto refused = co_await connections.next();
+    BOOST_TEST((refused.value().error() == std::errc::too_many_files_open));
+    auto next = connections.next();
+    no_memory = true;
+    const auto item = co_await next;
+    no_memory = false;
+    BOOST_TEST((item.value().error() == std::errc::not_enough_memory));
+    BOOST_TEST(!(co_await connections.next()).has_value());
+  });
+}
+
 }  // namespace

@@ -80,7 +80,8 @@ class Scope {
     return ended == spawned;
   }
 
-  /// After the last of one or more tasks that the caller ended, before it does anything else.
+  /// After the last of one or more tasks that the caller ended, before it does anything else but look for
+  /// one more of this scope where it stole last.
   void leave() noexcept {
     // A read-modify-write, so that it and wait()'s push are ordered: either we see the waiter, or
     // the waiter sees our counters. Likewise for two workers that leave at the same time.
