@@ -95,7 +95,8 @@ def tables(reports, workers, crowds, rounds):
     if crowds:
         lines += crowded(reports, workers, crowds)
     for name, title in [("idle", "Idle and waiting"), ("trickle", "Trickle"), ("latency", "Latency")]:
-        rows = [(c, reports[(name, "weft", c)][0]) for c in workers if (name, "weft", c) in reports]
+        rows = [(c, reports[(name, "weft", c)][0]) for c in [*workers, *crowds]
+                if (name, "weft", c) in reports]
         if not rows:
             continue
         lines += ["", f"{title}:", "", "| figure | " + " | ".join(f"{c} workers" for c, _ in rows) + " |",
@@ -154,7 +155,7 @@ def plots(reports, workers, folder):
         axes.legend(fontsize="small")
         save(figure, "speed-up", "Speed-up over the number of workers")
 
-    idle = [(c, reports[("idle", "weft", c)][0]) for c in workers if ("idle", "weft", c) in reports]
+    idle = sorted((count, own[0]) for (name, _, count), own in reports.items() if name == "idle")
     if idle:
         figure, axes = pyplot.subplots(figsize=(7, 3))
         phases = ("idle", "sync", "sync_all", "sync_scope")

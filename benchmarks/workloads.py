@@ -20,6 +20,7 @@ WORKLOADS = {
     "idle": (["--size", "10"], ["--size", "1", "--wait", "1"], False),
 }
 UNREPEATED = {"trickle", "latency", "idle"}
+FEW_TASKS = {"spc-16", "black_scholes"}  # what std::async can do
 # Name: (program and arguments of the measurement, others for the smoke test). One thread per end.
 IO = {
     "io_socket_st": (["io_socket_st", "--size", "100000"], ["--size", "400"]),

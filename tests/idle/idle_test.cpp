@@ -180,6 +180,8 @@ void rest_with_connections(int workers) {
   rlimit limit{};
   BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
   const rlim_t others = 4 * static_cast<rlim_t>(workers) + 100;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 2 * 10'000 + others);
+  BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
   BOOST_REQUIRE(limit.rlim_cur > 2 * others);
   const std::size_t n = std::min<std::size_t>((limit.rlim_cur - others) / 2, 10'000);
   BOOST_TEST_MESSAGE(n << " connections");

@@ -5,7 +5,14 @@
 
 #include <weft/weft.hpp>
 
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <filesystem>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -31,32 +38,43 @@ int rounds(int normal) { return weft::test::kSanitized ? normal / 10 : normal; }
 
 BOOST_AUTO_TEST_SUITE(io_stress)
 
+// Nothing comes before all of them have started; then the readers get a byte each, and who polls is told
+// of the other end's close at the latest.
 WEFT_IO_TEST_EACH_WORKERS(a_hundred_thousand_at_once) {
   Threadpool pool(workers);
+  constexpr int kPipes = 100;
   const int n = rounds(100'000);
-  Ends pipe = weft::test::make_pipe();
+  const int readers = n / 2;
+  std::vector<Ends> pipes;
+  for (int i = 0; i < kPipes; ++i) pipes.push_back(weft::test::make_pipe());
+  std::atomic<int> started{0};
   std::atomic<int> read{0};
   std::atomic<int> polled{0};
   pool.run([&]() -> Task<> {
     co_await weft::sync_scope([&]() -> Task<> {
       for (int i = 0; i < n; ++i) {
-        // All of them wait until the first byte comes; the readers for one of their own.
         weft::spawn_detached([&, i]() -> Task<> {
-          if (i % 2 == 0) {
+          const io::Fd& in = pipes[static_cast<std::size_t>(i % kPipes)].first;
+          started += 1;
+          if (i < readers) {
             std::array<std::byte, 1> one;
-            read += static_cast<int>((co_await io::read(pipe.first, one)).value());
+            read += static_cast<int>((co_await io::read(in, one)).value());
           } else {
-            (co_await io::nop()).value();
+            (co_await io::poll(in, POLLIN)).value();
             polled += 1;
           }
         });
       }
-      std::vector<std::byte> all(static_cast<std::size_t>(n + 1) / 2);
-      (co_await io::write_all(pipe.second, all)).value();
+      while (started.load() < n) (co_await io::sleep_for(1ms)).value();
+      weft::test::require(read.load() == 0 && polled.load() == 0, "nothing has come yet");
+      const std::vector<std::byte> one_each(static_cast<std::size_t>(readers / kPipes));
+      for (Ends& pipe : pipes) (co_await io::write_all(pipe.second, one_each)).value();
+      while (read.load() < readers) (co_await io::sleep_for(1ms)).value();
+      for (Ends& pipe : pipes) pipe.second = io::Fd();
     });
   });
-  BOOST_TEST(read.load() == (n + 1) / 2);
-  BOOST_TEST(polled.load() == n / 2);
+  BOOST_TEST(read.load() == readers);
+  BOOST_TEST(polled.load() == n - readers);
 }
 
 // Tokens pass through pipes, and a task computes at every stop.
@@ -159,6 +177,58 @@ WEFT_IO_TEST_EACH_WORKERS(pools_come_and_go) {
   }
   BOOST_TEST(good == n);
   BOOST_TEST(weft::test::open_descriptors() == before);
+}
+
+// EINTR, wherever a thread waits: in its driver, on a futex, in a system call on a helper thread.
+WEFT_IO_TEST_EACH_WORKERS(signals_all_the_time) {
+  struct sigaction handled {};
+  struct sigaction before {};
+  handled.sa_handler = [](int) {};  // without SA_RESTART
+  BOOST_REQUIRE(::sigaction(SIGUSR1, &handled, &before) == 0);
+  const int n = rounds(2000);
+  {
+    Threadpool pool(workers);
+    std::atomic<bool> over{false};
+    std::jthread storm([&] {
+      while (!over.load()) {
+        for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+          ::syscall(SYS_tgkill, ::getpid(), std::stoi(thread.path().filename()), SIGUSR1);
+        }
+        std::this_thread::sleep_for(50us);
+      }
+    });
+    Ends there = weft::test::make_socket_pair();
+    Ends back = weft::test::make_pipe();
+    weft::test::TemporaryDirectory directory;
+    const std::string path = directory / "file";
+    Flowvar<> answers = pool.spawn([&]() -> Task<> {
+      std::array<std::byte, 1> one;
+      for (int i = 0; i < n; ++i) {
+        weft::test::require((co_await io::recv(there.first, one)).value() == 1, "recv");
+        (co_await io::write_all(back.second, one)).value();
+      }
+    });
+    Flowvar<> files = pool.spawn([&]() -> Task<> {
+      for (int i = 0; i < n / 10; ++i) {
+        const io::Fd file =
+            (co_await io::openat(io::borrow(AT_FDCWD), path, O_RDWR | O_CREAT, 0600)).value();
+        (co_await io::write_all(file, bytes("content"), 0)).value();
+        (co_await io::fsync(file)).value();
+      }
+    });
+    pool.run([&]() -> Task<> {
+      std::array<std::byte, 1> one{};
+      for (int i = 0; i < n; ++i) {
+        (co_await io::send_all(there.second, one)).value();
+        weft::test::require((co_await io::read_all(back.first, one)).value() == 1, "read");
+        if (i % 8 == 0) (co_await io::sleep_for(100us)).value();
+      }
+    });
+    pool.sync(std::move(answers));
+    pool.sync(std::move(files));
+    over = true;
+  }
+  BOOST_TEST(::sigaction(SIGUSR1, &before, nullptr) == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -7,7 +7,9 @@
 #include <poll.h>
 
 #include <atomic>
+#include <filesystem>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -158,6 +160,47 @@ WEFT_IO_TEST_EACH_WORKERS(a_cancelled_accept_leaks_nothing) {
     }
   });
   BOOST_TEST(weft::test::open_descriptors() <= before + workers);  // a hub may have come
+}
+
+WEFT_IO_TEST_EACH_WORKERS(a_cancelled_open_or_connect_leaks_nothing) {
+  Threadpool pool(workers);
+  weft::test::TemporaryDirectory directory;
+  const std::string path = directory / "file";
+  const auto open_here = [&] {  // what an operation below may have left
+    std::ptrdiff_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;  // the iterator's own
+      const std::string target = std::filesystem::read_symlink(entry, gone);
+      count += target == path || target.starts_with("socket:") ? 1 : 0;
+    }
+    return count;
+  };
+  const auto before = open_here();
+  std::atomic<int> done{0};
+  pool.run([&]() -> Task<> {
+    const io::Fd listener = (co_await io::listen_tcp("127.0.0.1", 0)).value();
+    const std::uint16_t port = io::local_port(listener).value();
+    for (int i = 0; i < 200; ++i) {
+      std::stop_source stop;
+      Flowvar<> open = weft::spawn([&]() -> Task<> {
+        const auto file = co_await io::openat(io::borrow(AT_FDCWD), path, O_RDWR | O_CREAT, 0600)
+                              .stop_on(stop.get_token());
+        done += file.has_value() ? 1 : 0;
+      });
+      Flowvar<> connect = weft::spawn([&]() -> Task<> {
+        const auto socket =
+            co_await io::connect_tcp("127.0.0.1", port).stop_on(stop.get_token());
+        done += socket.has_value() ? 1 : 0;
+      });
+      if (i % 2 == 0) (co_await io::nop()).value();  // so that some have begun
+      for (int k = 0; k < i; ++k) std::this_thread::yield();
+      stop.request_stop();
+      co_await std::move(open);
+      co_await std::move(connect);
+    }
+  });
+  BOOST_TEST_MESSAGE("done all the same: " << done.load() << " of 400");
+  BOOST_TEST(open_here() == before);
 }
 
 WEFT_IO_TEST_EACH_WORKERS(by_dropping_the_flowvar) {

@@ -47,6 +47,16 @@ class Busy {
 
 BOOST_AUTO_TEST_SUITE(io_limits)
 
+// Who only computes has no ring, no epoll, and nothing else that takes a descriptor.
+WEFT_IO_TEST_EACH_WORKERS(no_descriptors_without_io) {
+  const auto before = weft::test::open_descriptors();
+  Threadpool pool(workers);
+  BOOST_TEST(pool.run(fib(15)) == 610);
+  BOOST_TEST(weft::test::open_descriptors() == before);
+  pool.run([]() -> Task<> { (co_await io::nop()).value(); });
+  BOOST_TEST(weft::test::open_descriptors() > before);
+}
+
 // The one hub finds four times what its submission queue takes in its inbox, and starts all of it in one
 // turn. Half of that waits for the other half.
 BOOST_AUTO_TEST_CASE(full_submission_queue) {

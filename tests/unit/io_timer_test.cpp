@@ -84,11 +84,13 @@ WEFT_IO_TEST_EACH_WORKERS(timeouts) {
   });
 }
 
-// A million at once by default. `cancelled_of_two`: of each two, so many are cancelled, all by one token.
+// A million at once by default. `cancelled_of_two`: of each two, so many are cancelled, all by one token, once
+// all have begun; the others last long enough that most have.
 void many_at_once(int cancelled_of_two) {
   const auto n = static_cast<int>(
       weft::test::env_or("WEFT_TEST_TIMERS", weft::test::kSanitized ? 50'000 : 1'000'000));
   Threadpool pool(2);
+  std::atomic<int> begun{0};
   std::atomic<int> slept{0};
   std::atomic<int> cancelled{0};
   pool.run([&]() -> Task<> {
@@ -97,13 +99,15 @@ void many_at_once(int cancelled_of_two) {
       for (int i = 0; i < n; ++i) {
         weft::spawn_detached([&, i]() -> Task<> {
           const bool ends = i % 2 >= cancelled_of_two;
-          auto sleep = io::sleep_for(ends ? std::chrono::microseconds(i * 37 % 1000) : 10h);
+          auto sleep = io::sleep_for(ends ? 2s + std::chrono::microseconds(i * 37 % 1000) : 10h);
           if (!ends) sleep.stop_on(stop.get_token());
+          begun.fetch_add(1);
           const auto result = co_await sleep;
           (result.has_value() ? slept : cancelled).fetch_add(1);
         });
       }
-      (co_await io::sleep_for(2ms)).value();
+      while (begun.load() < n) (co_await io::sleep_for(1ms)).value();
+      BOOST_TEST_MESSAGE("at once: " << n - slept.load());
       stop.request_stop();
       co_return;
     });

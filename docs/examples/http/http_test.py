@@ -3,6 +3,7 @@
 """http_test.py HTTPD: serves a directory, and asks for this and that in it."""
 import http.client
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -127,6 +128,17 @@ def test_curl(server):
     assert got == LARGE + b"403 Forbidden\n"
 
 
+def test_wrk(server):
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        return
+    said = subprocess.run([wrk, "-t1", "-c50", "-d1s", "--timeout", "60s",
+                           f"http://127.0.0.1:{server.port}/in"],
+                          stdout=subprocess.PIPE, check=True, text=True).stdout
+    assert "Socket errors" not in said and "Non-2xx" not in said, said
+    assert int(re.search(r"(\d+) requests in", said)[1]) > 0, said
+
+
 def test_interrupt_during_a_download(root):
     with Server(HTTPD, "-t", "600", root, "0") as server:
         idle = socket.create_connection(("127.0.0.1", server.port))
@@ -156,7 +168,7 @@ with tempfile.TemporaryDirectory() as directory:
     site = make_site(directory)
     with Server(HTTPD, "-t", "600", site, "0") as server:
         for test in [test_requests, test_refusals, test_pipelining, test_parallel,
-                     test_others_are_served_while_one_computes, test_curl]:
+                     test_others_are_served_while_one_computes, test_curl, test_wrk]:
             test(server)
             print("ok", test.__name__, flush=True)
         server.interrupt()

@@ -77,6 +77,26 @@ def test_same_as_sha256sum(root):
         shell=True, cwd=root, stdout=subprocess.PIPE, check=True).stdout
 
 
+def forget(root):
+    """Has the disk bring all of it anew, where the file system is on one."""
+    for top, _, names in os.walk(root):
+        for name in names:
+            path = os.path.join(top, name)
+            if os.path.isfile(path) and not os.path.islink(path):
+                fd = os.open(path, os.O_RDONLY)
+                os.fsync(fd)
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+                os.close(fd)
+
+
+def test_from_the_disk(root):
+    want = reference(root)
+    for threads in ["1", "2", "8"]:
+        forget(root)
+        got = treesum("--threads", threads, root)
+        assert got.returncode == 0 and got.stdout == want, f"differs with {threads} threads"
+
+
 def test_few_descriptors(root):
     limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
     got = treesum("-t", "2", root, preexec_fn=limit)
@@ -161,7 +181,7 @@ with tempfile.TemporaryDirectory() as directory:
     tree = os.fsencode(os.path.join(directory, "tree"))
     make_tree(tree)
     os.chmod(directory, 0o755)
-    for test in [test_same_as_sha256sum, test_few_descriptors, test_exit_status, test_full_disk,
+    for test in [test_same_as_sha256sum, test_from_the_disk, test_few_descriptors, test_exit_status, test_full_disk,
                  test_progress_on_a_terminal, test_unreadable, test_path_longer_than_path_max]:
         test(tree)
         print("ok", test.__name__, flush=True)
