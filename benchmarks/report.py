@@ -25,7 +25,7 @@ def crowded(reports, workers, crowds):
              "| workload | " + " | ".join(f"{c} workers" for c in [workers[-1], *crowds]) + " |",
              "|---" * (len(crowds) + 2) + "|"]
     for name in WORKLOADS:
-        if not all((name, "weft", c) in reports for c in [workers[-1], *crowds]):
+        if name in UNREPEATED or not all((name, "weft", c) in reports for c in [workers[-1], *crowds]):
             continue
         base = middle(reports[(name, "weft", workers[-1])], "median_s")
         times = [middle(reports[(name, "weft", c)], "median_s") for c in crowds]
