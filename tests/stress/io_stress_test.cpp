@@ -34,7 +34,11 @@ namespace io = weft::io;
 
 namespace {
 
-int rounds(int normal) { return weft::test::kSanitized ? normal / 10 : normal; }
+// WEFT_STRESS_FACTOR makes a soak of it: 100 takes minutes.
+int rounds(int normal) {
+  const auto factor = static_cast<int>(weft::test::env_or("WEFT_STRESS_FACTOR", 1));
+  return (weft::test::kSanitized ? normal / 10 : normal) * factor;
+}
 
 BOOST_AUTO_TEST_SUITE(io_stress)
 
