@@ -178,8 +178,8 @@ void Hub::end(Operation& op) noexcept {
 
 void StopCallback::operator()() const noexcept {
   // A wait that is on its way to a hub of another pool, which may be gone: whoever reads it sees the bit.
-  // Acq_rel: see Hub::post.
-  if (operation->kind == Kind::kWait &&
+  // Known by its stream, for `kind` is the hub's, and a connect changes its own. Acq_rel: see Hub::post.
+  if (operation->stream != nullptr &&
       (operation->news.fetch_or(InboxNode::kStop, acq_rel) & InboxNode::kQueued) != 0) {
     return;
   }

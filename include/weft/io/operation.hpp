@@ -172,7 +172,7 @@ class Operation : public InboxNode {
   Nanoseconds time = kNever;      ///< as given: how long it may take
   Nanoseconds deadline = kNever;  ///< of the steady clock, once started: it is in the hub's heap then
 
-  StreamState* stream = nullptr;  ///< of Kind::kWait
+  StreamState* stream = nullptr;  ///< of Kind::kWait; from the start on any thread may look at it
   Chain* chain = nullptr;         ///< of which it is a part; then it has no frame
 
   std::uint64_t done_bytes = 0;     ///< of an operation that goes on until all is done
