@@ -34,7 +34,7 @@ namespace io = weft::io;
 
 namespace {
 
-// WEFT_STRESS_FACTOR makes a soak of it: 400 takes some three minutes with tasks_and_operations.
+// WEFT_STRESS_FACTOR makes a soak of it: 100 takes about a minute with tasks_and_operations.
 int rounds(int normal) {
   const auto factor = static_cast<int>(weft::test::env_or("WEFT_STRESS_FACTOR", 1));
   return (weft::test::kSanitized ? normal / 10 : normal) * factor;
