@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -51,7 +52,8 @@ WEFT_IO_TEST_EACH_WORKERS(a_hundred_thousand_at_once) {
   const int readers = n / 2;
   std::vector<Ends> pipes;
   for (int i = 0; i < kPipes; ++i) pipes.push_back(weft::test::make_pipe());
-  std::atomic<int> started{0};
+  weft::test::Arrivals started(n);
+  weft::test::Arrivals all_read(readers);
   std::atomic<int> read{0};
   std::atomic<int> polled{0};
   pool.run([&]() -> Task<> {
@@ -59,21 +61,22 @@ WEFT_IO_TEST_EACH_WORKERS(a_hundred_thousand_at_once) {
       for (int i = 0; i < n; ++i) {
         weft::spawn_detached([&, i]() -> Task<> {
           const io::Fd& in = pipes[static_cast<std::size_t>(i % kPipes)].first;
-          started += 1;
+          started.arrive();
           if (i < readers) {
             std::array<std::byte, 1> one;
             read += static_cast<int>((co_await io::read(in, one)).value());
+            all_read.arrive();
           } else {
             (co_await io::poll(in, POLLIN)).value();
             polled += 1;
           }
         });
       }
-      while (started.load() < n) (co_await io::sleep_for(1ms)).value();
+      co_await started.all();
       weft::test::require(read.load() == 0 && polled.load() == 0, "nothing has come yet");
       const std::vector<std::byte> one_each(static_cast<std::size_t>(readers / kPipes));
       for (Ends& pipe : pipes) (co_await io::write_all(pipe.second, one_each)).value();
-      while (read.load() < readers) (co_await io::sleep_for(1ms)).value();
+      co_await all_read.all();
       for (Ends& pipe : pipes) pipe.second = io::Fd();
     });
   });
@@ -192,9 +195,8 @@ WEFT_IO_TEST_EACH_WORKERS(signals_all_the_time) {
   const int n = rounds(2000);
   {
     Threadpool pool(workers);
-    std::atomic<bool> over{false};
-    std::jthread storm([&] {
-      while (!over.load()) {
+    std::jthread storm([](std::stop_token stop) {
+      while (!stop.stop_requested()) {
         for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
           ::syscall(SYS_tgkill, ::getpid(), std::stoi(thread.path().filename()), SIGUSR1);
         }
@@ -230,7 +232,6 @@ WEFT_IO_TEST_EACH_WORKERS(signals_all_the_time) {
     });
     pool.sync(std::move(answers));
     pool.sync(std::move(files));
-    over = true;
   }
   BOOST_TEST(::sigaction(SIGUSR1, &before, nullptr) == 0);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
@@ -54,6 +55,23 @@ inline Ends make_socket_pair(int flags = 0, int type = SOCK_STREAM) {
   require(::socketpair(AF_UNIX, type | SOCK_CLOEXEC | flags, 0, ends) == 0, "socketpair");
   return {io::Fd(ends[0]), io::Fd(ends[1])};
 }
+
+/// Awaited until so many tasks have come. Without looking now and then, which would keep the watchdog quiet.
+class Arrivals {
+ public:
+  explicit Arrivals(int count) : missing_(count) {}
+  void arrive() {
+    if (missing_.fetch_sub(1) == 1) require(::write(pipe_.second.get(), "x", 1) == 1, "write");
+  }
+  Task<> all() {
+    std::array<std::byte, 1> one;
+    (co_await io::read(pipe_.first, one)).value();
+  }
+
+ private:
+  Ends pipe_ = make_pipe();
+  std::atomic<int> missing_;
+};
 
 inline std::span<const std::byte> bytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));

@@ -90,7 +90,7 @@ void many_at_once(int cancelled_of_two) {
   const auto n = static_cast<int>(
       weft::test::env_or("WEFT_TEST_TIMERS", weft::test::kSanitized ? 50'000 : 1'000'000));
   Threadpool pool(2);
-  std::atomic<int> begun{0};
+  weft::test::Arrivals begun(n);
   std::atomic<int> slept{0};
   std::atomic<int> cancelled{0};
   pool.run([&]() -> Task<> {
@@ -101,12 +101,12 @@ void many_at_once(int cancelled_of_two) {
           const bool ends = i % 2 >= cancelled_of_two;
           auto sleep = io::sleep_for(ends ? 2s + std::chrono::microseconds(i * 37 % 1000) : 10h);
           if (!ends) sleep.stop_on(stop.get_token());
-          begun.fetch_add(1);
+          begun.arrive();
           const auto result = co_await sleep;
           (result.has_value() ? slept : cancelled).fetch_add(1);
         });
       }
-      while (begun.load() < n) (co_await io::sleep_for(1ms)).value();
+      co_await begun.all();
       BOOST_TEST_MESSAGE("at once: " << n - slept.load());
       stop.request_stop();
       co_return;
