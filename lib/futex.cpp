@@ -5,6 +5,7 @@
 #include <utility>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -57,6 +58,8 @@ void heavy_fence() noexcept {
     full_fence();
   }
 }
+
+void yield_cpu() noexcept { sched_yield(); }
 
 namespace {
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// The operating system's two primitives: sleep while a word has a value, and a fence that the
-/// other threads pay nothing for.
+/// What the operating system has to do: sleep while a word has a value, a fence that the other
+/// threads pay nothing for, and the CPU for somebody else.
 
 #include <cstdint>
 
@@ -39,6 +39,9 @@ WEFT_API void full_fence() noexcept;
 /// The rare side of an asymmetric fence pair (P1202): every other thread of the process passes a
 /// full fence between this call's start and its end.
 WEFT_API void heavy_fence() noexcept;
+
+/// Lets whoever else waits for this CPU have it for a while. See sched_yield(2).
+WEFT_API void yield_cpu() noexcept;
 
 #endif
 

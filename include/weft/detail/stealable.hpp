@@ -92,6 +92,8 @@ class Stealable {
   const bool full_fences_;
 
  private:
+  static constexpr int kPausesPerYield = 256;
+
   /// A thief's way if nothing is public: asks the owner for something, and in the end takes it.
   WEFT_NOINLINE Steal open(T*& node, std::uint32_t thief) noexcept {
     const Front front(front_.load(acquire));  // acquire: before the bottom, as in size()
@@ -108,10 +110,10 @@ class Stealable {
       }
     }
     // Longer with another thief, who may be at the fence; else two could take over from each other
-    // for ever.
+    // for ever. The owner may be waiting for this very CPU.
     for (int i = front.opening() ? 8 * kPatience : kPatience; i > 0; --i) {
       if (front_.load(relaxed) != asked.word()) return Steal::kLost;  // relaxed: we start again
-      spin_pause();
+      i % kPausesPerYield == 0 ? yield_cpu() : spin_pause();
     }
     if (front.opening()) {  // somebody asked before us, and got stuck: from here on it is our turn
       asked = front.taken_over_by(thief);  // relaxed: as above

@@ -245,5 +245,6 @@ inline void full_fence(Where where = {}) { rl::atomic_thread_fence(seq_cst, wher
 inline bool asymmetric_fences() { return true; }
 
 inline void spin_pause() {}
+inline void yield_cpu() {}
 
 }  // namespace weft::detail
