@@ -256,7 +256,7 @@ void Worker::block_until(bool (*done)(const void*), const void* argument) {
   if (done(argument)) return;
   Parker& parker = parker_of_this_thread();
   Scope* const outer = scope;
-  const std::uintptr_t own_stack_limit = stack_limit;
+  const std::uintptr_t own_stack_limit = whole_stack_limit;
   io::detail::Hub* const own_hub = io::detail::current_hub;
   hand_operations_over();
   leave_scope();  // this task is in it; but it may run a foreign await_suspend, and have ended elsewhere
@@ -279,7 +279,7 @@ void Worker::block_until(bool (*done)(const void*), const void* argument) {
   }
   current_worker = back;
   back->use_hub(own_hub);
-  back->stack_limit = own_stack_limit;
+  back->stack_limit = back->whole_stack_limit = own_stack_limit;
   back->set_activity(Activity::kRunning);
   back->enter(outer);
 }

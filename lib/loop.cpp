@@ -23,6 +23,8 @@ void Worker::leave_scope() noexcept {
 Worker* Worker::run(TaskNode* node) noexcept {
   // It may take long, and who is idle then should not have to ask for what lies below it. Alone, nobody is.
   if (pool.workers.size() != 1) queue.share();
+  breaks.in_loop();
+  stack_limit = io_in_use() ? kAsksAlways : whole_stack_limit;
   Worker* w = this;
   do {
     if (node->scope != w->scope) {
@@ -32,9 +34,17 @@ Worker* Worker::run(TaskNode* node) noexcept {
     node->handle().resume();
     w = current_worker;
     node = std::exchange(w->next, nullptr);
+    if (node != nullptr && w->breaks.now()) [[unlikely]] w->push(std::exchange(node, nullptr));
   } while (node != nullptr);
   return w;
 }
+
+bool Worker::io_in_use() const noexcept {
+  if (io != nullptr) return io->in_use() || frames_wait();
+  return pool.has_io_thread && pool.io_home().active();  // what becomes ready there is brought back
+}
+
+bool Worker::may_nest() noexcept { return stack_is_above(whole_stack_limit) && !breaks.time_for_one(); }
 
 bool Worker::frames_wait() const noexcept {
   return ready.size() != 0 || !pool.brought_back.empty();

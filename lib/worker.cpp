@@ -63,7 +63,7 @@ void Worker::set_stack_limit() noexcept {
   // On a stack that is not the thread's own (a fiber's), what is left is unknown: nest little.
   const bool on_it = stack.low < here && here < stack.high;
   const std::uintptr_t left = on_it ? here - stack.low : 64 * 1024;
-  stack_limit = here - std::min(kNestingBudget, left / 2);
+  stack_limit = whole_stack_limit = here - std::min(kNestingBudget, left / 2);
 }
 
 void Worker::keep(TaskNode* node, Taskqueue<TaskNode>& where) noexcept {

@@ -27,8 +27,8 @@ class Threadpool {
     bool caller_participates = true;  ///< a thread that waits works, as one of num_threads
     bool pin_threads = false;         ///< each worker stays on one CPU of the affinity mask
     /// One more thread does nothing but I/O, and any worker may go on with what has ended. For tasks
-    /// that compute for milliseconds: else a completion waits for the task that its worker runs. It
-    /// costs two changes of threads for each operation.
+    /// that compute for milliseconds without a co_await: else a completion waits for the task that its
+    /// worker runs. It costs two changes of threads for each operation.
     bool io_thread = false;
   };
 

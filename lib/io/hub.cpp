@@ -191,7 +191,7 @@ Nanoseconds Hub::until_next_deadline() const noexcept {
 
 bool Hub::expects_soon() noexcept {
   delay_ = kLeastDelay;
-  if (operations_ == nullptr && streams_ == nullptr) return false;
+  if (!in_use()) return false;
   if (driver_ == nullptr || !driver_->tells()) return false;  // looking would be a system call
   // For a deadline that is known one need not look.
   if (!timers_.empty() && timers_.first().deadline < now() + Patience::kLook) return false;
@@ -206,7 +206,7 @@ bool Hub::looked_enough() const noexcept { return patience_.over(now()); }
 void Hub::sleep() noexcept {
   Parker& own = *parker_.load(relaxed);  // relaxed: our own store
   patience_.sleeps();
-  if (operations_ == nullptr && streams_ == nullptr) return own.park();
+  if (!in_use()) return own.park();
   if (!own.begin_driver_sleep(event_)) return;
   driver_->wait(until_next_deadline());
   signals_ += own.end_driver_sleep();

@@ -94,6 +94,8 @@ class Hub {
   bool active() const noexcept { return active_.load(relaxed); }  // relaxed: our own
   /// Relaxed: a look between tasks; before it sleeps, the thread is unparked for it.
   bool has_mail() const noexcept { return inbox_.has_new(); }
+  /// True if something is in flight.
+  bool in_use() const noexcept { return operations_ != nullptr || streams_ != nullptr; }
   /// True if operations wait for a turn to begin.
   bool unsubmitted() const noexcept { return driver_ != nullptr && driver_->unsubmitted(); }
   weft::detail::ListedSleeper& sleeper() noexcept { return sleeper_; }

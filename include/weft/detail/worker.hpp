@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "weft/detail/alternation.hpp"
+#include "weft/detail/breaks.hpp"
 #include "weft/detail/config.hpp"
 #include "weft/detail/eventcount.hpp"
 #include "weft/detail/pace.hpp"
@@ -48,7 +49,7 @@ struct alignas(kCacheLine) Worker {
   // What every spawn and await touches.
   Scope* scope = nullptr;            ///< of the code that runs now
   Scope::Counters* counters = nullptr;  ///< ours in that scope
-  std::uintptr_t stack_limit = 0;    ///< below this address nothing more is nested
+  std::uintptr_t stack_limit = 0;    ///< below this address may_nest() decides: everywhere, with I/O in use
   TaskNode* next = nullptr;          ///< runs as soon as the stack has unwound to the loop
   Taskqueue<TaskNode> queue;  ///< last in, first out
 
@@ -75,6 +76,9 @@ struct alignas(kCacheLine) Worker {
   Alternation alternation;         ///< of the latter and the queue
   Pace pace;                       ///< of looks at the injection list
 
+  std::uintptr_t whole_stack_limit = 0;  ///< below this one nothing more is nested
+  Breaks breaks;                         ///< of nested work, for I/O
+
   Scope* scopes_at_rest = nullptr;  ///< for our next sync_scope, by next_free
   int num_scopes_at_rest = 0;
 
@@ -82,8 +86,11 @@ struct alignas(kCacheLine) Worker {
   Atomic<std::uint64_t> executed{0}, steals{0}, steals_half{0}, leapfrogs{0}, awaits_parked{0},
       sleeps{0}, wakes{0};
 
-  /// True if nesting one more frame on this stack is safe.
-  WEFT_INLINE bool has_stack() const noexcept { return stack_is_above(stack_limit); }
+  /// True if one more frame may be nested on this stack.
+  WEFT_INLINE bool has_stack() noexcept { return stack_is_above(stack_limit) || may_nest(); }
+  WEFT_API bool may_nest() noexcept;
+  /// As stack_limit: from here on nested work makes breaks.
+  static constexpr std::uintptr_t kAsksAlways = ~std::uintptr_t{0};
 
   /// Queues what is counted already, in one of our queues.
   void keep(TaskNode* node, Taskqueue<TaskNode>& where) noexcept;
@@ -207,6 +214,7 @@ struct alignas(kCacheLine) Worker {
     if (io != nullptr || outside_operations != nullptr) [[unlikely]] do_io();
   }
   void do_io() noexcept;
+  bool io_in_use() const noexcept;
   void use_hub(io::detail::Hub* of_this_thread) noexcept;
   void hand_operations_over() noexcept;
   TaskNode* try_take() noexcept;
