@@ -26,11 +26,14 @@ bool ScopeEntry::park(TaskNode* frame) noexcept {
   w->before_park(frame);
   if (w->parked != nullptr) [[unlikely]] w->parked->add(frame, nullptr);
   waiter.frame = frame;
+  scope->sync_scope.store(frame, release);  // pairs with DropsView
   scope->wait(waiter);  // may make the frame ready at once; we are suspended already
+  w->look_for_drops();
   return true;
 }
 
 void ScopeEntry::leave() noexcept {
+  scope->sync_scope.store(nullptr, relaxed);  // relaxed: no task is left that leads there
   scope->leave();  // a sync_all of another thread may wait for this scope too
   current_worker->enter(outer);
 }

@@ -146,12 +146,15 @@ bool Worker::park(TaskNode* frame, TaskNode* awaited) noexcept {
   }
   note_thief(thief);  // callers that park after us have none
   count(awaits_parked);
-  // Who waits for an operation that is in flight may be known only now. The light side of the fence
-  // in Drop: either it sees our park, or we see the drop.
+  look_for_drops();
+  return true;
+}
+
+void Worker::look_for_drops() noexcept {
+  // The light side of the fence in Drop: either it sees our park, or we see the drop.
   if (full_fences) [[unlikely]] full_fence();
   std::atomic_signal_fence(std::memory_order_seq_cst);
   if (io::detail::any_drops()) [[unlikely]] pool.tell_of_drops();
-  return true;
 }
 
 void Worker::note_thief(std::uint32_t thief) noexcept {

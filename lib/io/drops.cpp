@@ -2,6 +2,7 @@
 #include "io/drops.hpp"
 
 #include "weft/detail/mutex.hpp"
+#include "weft/detail/scope.hpp"
 
 namespace weft::io::detail {
 
@@ -45,12 +46,22 @@ DropsView::~DropsView() { lock().unlock(); }
 
 bool DropsView::empty() const noexcept { return list == nullptr; }
 
+namespace {
+
+// The frame that waits for `frame`, or the sync_scope that waits for its whole scope.
+const TaskNode* waiting_for(const TaskNode* frame) noexcept {
+  if (const TaskNode* const awaiter = frame->state.waiting_frame()) return awaiter;
+  return frame->scope->sync_scope.load(weft::detail::acquire);  // pairs with ScopeEntry::park: we look at it
+}
+
+}  // namespace
+
 bool DropsView::waited_for_by(const TaskNode* frame) const noexcept {
   while (frame != nullptr) {
     for (const Drop* drop = list; drop != nullptr; drop = drop->next_) {
       if (drop->task_ == frame) return true;
     }
-    frame = frame->state.waiting_frame();
+    frame = waiting_for(frame);
   }
   return false;
 }

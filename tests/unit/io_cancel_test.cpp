@@ -229,6 +229,33 @@ WEFT_IO_TEST_EACH_WORKERS(by_dropping_the_flowvar) {
   }
 }
 
+// Its sync_scope waits for tasks that nobody awaits, one of them in a scope of its own, or is still in its body.
+WEFT_IO_TEST_EACH_WORKERS(by_dropping_who_waits_in_a_scope) {
+  Threadpool pool(workers);
+  Ends pipe = weft::test::make_pipe();
+  std::atomic<int> cancelled{0};
+  const auto reader = [&]() -> Task<> {
+    if (co_await read_one(pipe.first) == std::errc::operation_canceled) cancelled.fetch_add(1);
+  };
+  const auto in_a_scope = [&](bool in_its_body) -> Task<> {
+    co_await weft::sync_scope([&]() -> Task<> {
+      weft::spawn_detached(reader());
+      weft::spawn_detached([&]() -> Task<> { co_await weft::sync_scope([&]() -> Task<> {
+        weft::spawn_detached(reader());
+        co_return;
+      }); });
+      if (in_its_body) co_await reader();
+    });
+  };
+  int want = 0;
+  for (int i = 0; i < 20; ++i) {
+    const bool in_its_body = i % 2 == 0;
+    want += in_its_body ? 3 : 2;
+    { Flowvar<> dropped = pool.spawn(in_a_scope(in_its_body)); }
+    BOOST_TEST(cancelled.load() == want);
+  }
+}
+
 // Only the dropped one.
 WEFT_IO_TEST_EACH_WORKERS(dropping_one_leaves_the_others) {
   Threadpool pool(workers);

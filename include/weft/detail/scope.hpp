@@ -115,6 +115,7 @@ class Scope {
 
   PoolState& pool;
   Scope* enclosing = nullptr;  ///< of another pool, if this one is to be joined to it
+  Atomic<TaskNode*> sync_scope{nullptr};  ///< its frame, if that waits: as long as a task here has not ended
   Atomic<bool> in_use{true};   ///< false: anyone may acquire it
   Scope* next_free = nullptr;  ///< among those at rest at a worker
   Scope* next_made = nullptr;  ///< in the pool's list of all scopes

@@ -167,6 +167,9 @@ struct alignas(kCacheLine) Worker {
   /// Marks `frame`, which runs on this worker, as about to be visible to other threads.
   WEFT_API void before_park(TaskNode* frame) noexcept;
 
+  /// After a park: whoever waits for an operation that is in flight may be known only now.
+  void look_for_drops() noexcept;
+
   /// Leapfrogs first to this worker, if it is one of ours.
   void note_thief(std::uint32_t thief) noexcept;
 
