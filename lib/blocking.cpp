@@ -29,7 +29,8 @@ bool is_quiet(const void* waiter) {
 void block_on(TaskNode* node, bool dropped) {
   if (current_worker == nullptr) return_frames_at_exit();  // the caller goes on to free one
   if (node->state.is_done()) return;
-  if (Worker* const w = current_worker; w != nullptr && w->has_stack()) {
+  // Whoever blocks makes no breaks: another thread would have to serve the worker meanwhile.
+  if (Worker* const w = current_worker; w != nullptr && stack_is_above(w->whole_stack_limit)) {
     if (w->take_own(node)) {
       w->run_above(node);
       if (node->state.is_done()) return;
@@ -87,6 +88,7 @@ void PoolState::run_from_outside(TaskNode* node, OutsideScope in) {
     throw;
   }
   caller->enter(in.scope);
+  caller->begin_nesting();
   node->handle().resume();
   Worker* const w = current_worker;
   w->hand_operations_over();
@@ -279,7 +281,8 @@ void Worker::block_until(bool (*done)(const void*), const void* argument) {
   }
   current_worker = back;
   back->use_hub(own_hub);
-  back->stack_limit = back->whole_stack_limit = own_stack_limit;
+  back->whole_stack_limit = own_stack_limit;
+  back->begin_nesting();
   back->set_activity(Activity::kRunning);
   back->enter(outer);
 }

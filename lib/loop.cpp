@@ -23,8 +23,7 @@ void Worker::leave_scope() noexcept {
 Worker* Worker::run(TaskNode* node) noexcept {
   // It may take long, and who is idle then should not have to ask for what lies below it. Alone, nobody is.
   if (pool.workers.size() != 1) queue.share();
-  breaks.in_loop();
-  stack_limit = io_in_use() ? kAsksAlways : whole_stack_limit;
+  begin_nesting();
   Worker* w = this;
   do {
     if (node->scope != w->scope) {
@@ -34,17 +33,25 @@ Worker* Worker::run(TaskNode* node) noexcept {
     node->handle().resume();
     w = current_worker;
     node = std::exchange(w->next, nullptr);
-    if (node != nullptr && w->breaks.now()) [[unlikely]] w->push(std::exchange(node, nullptr));
+    if (node != nullptr && !w->has_stack()) [[unlikely]] w->push(std::exchange(node, nullptr));  // a break
   } while (node != nullptr);
   return w;
 }
 
-bool Worker::io_in_use() const noexcept {
-  if (io != nullptr) return io->in_use() || frames_wait();
-  return pool.has_io_thread && pool.io_home().active();  // what becomes ready there is brought back
+void Worker::begin_nesting() noexcept {
+  breaks.in_loop();
+  // Acquire: pairs with Hub::activate and start_thread, as we look into it.
+  const io::detail::Hub* const first = pool.first_hub.load(acquire);
+  const bool uses_io = first != nullptr && first->active();
+  stack_limit = uses_io ? ~std::uintptr_t{0} : whole_stack_limit;
 }
 
-bool Worker::may_nest() noexcept { return stack_is_above(whole_stack_limit) && !breaks.time_for_one(); }
+bool Worker::may_nest() noexcept {
+  if (!stack_is_above(whole_stack_limit)) return false;
+  if (!breaks.due()) return true;
+  const bool wanted = (io != nullptr && io->in_use()) || frames_wait() || has_mail();
+  return !breaks.look(Breaks::Clock::now(), wanted);
+}
 
 bool Worker::frames_wait() const noexcept {
   return ready.size() != 0 || !pool.brought_back.empty();

@@ -124,8 +124,10 @@ void Worker::run_above(TaskNode* node) {
   Scope* const outer = scope;
   Scope* const inner = node->scope;
   enter(inner);
+  const std::uintptr_t limit = std::exchange(stack_limit, whole_stack_limit);
   node->handle().resume();
   if (inner != outer) inner->leave();
+  if (current_worker == this) stack_limit = limit;
   current_worker->enter(outer);
 }
 

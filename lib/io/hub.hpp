@@ -91,7 +91,7 @@ class Hub {
   /// one that followed the caller's announcement, if any.
   void sleep() noexcept;
   /// True if it has ever had an operation.
-  bool active() const noexcept { return active_.load(relaxed); }  // relaxed: our own
+  bool active() const noexcept { return active_.load(relaxed); }  // relaxed: our own, or soon is enough
   /// Relaxed: a look between tasks; before it sleeps, the thread is unparked for it.
   bool has_mail() const noexcept { return inbox_.has_new(); }
   /// True if something is in flight.

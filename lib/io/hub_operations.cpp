@@ -27,10 +27,7 @@ bool closes(const Operation& op) noexcept {
 void Hub::start(Operation& op) noexcept {
   const bool usable = activate();
   Worker* const w = weft::detail::current_worker;
-  if (w != nullptr && pool_ != nullptr) {
-    w->io = this;
-    w->stack_limit = Worker::kAsksAlways;
-  }
+  if (w != nullptr && pool_ != nullptr) w->io = this;
   op.previous = nullptr;
   op.next = operations_;
   if (operations_ != nullptr) operations_->previous = &op;

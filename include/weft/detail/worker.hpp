@@ -49,7 +49,7 @@ struct alignas(kCacheLine) Worker {
   // What every spawn and await touches.
   Scope* scope = nullptr;            ///< of the code that runs now
   Scope::Counters* counters = nullptr;  ///< ours in that scope
-  std::uintptr_t stack_limit = 0;    ///< below this address may_nest() decides: everywhere, with I/O in use
+  std::uintptr_t stack_limit = 0;    ///< below this address may_nest() decides: everywhere, where I/O is used
   TaskNode* next = nullptr;          ///< runs as soon as the stack has unwound to the loop
   Taskqueue<TaskNode> queue;  ///< last in, first out
 
@@ -89,8 +89,8 @@ struct alignas(kCacheLine) Worker {
   /// True if one more frame may be nested on this stack.
   WEFT_INLINE bool has_stack() noexcept { return stack_is_above(stack_limit) || may_nest(); }
   WEFT_API bool may_nest() noexcept;
-  /// As stack_limit: from here on nested work makes breaks.
-  static constexpr std::uintptr_t kAsksAlways = ~std::uintptr_t{0};
+  /// Where the stack is as in the loop: the time until the next break begins.
+  void begin_nesting() noexcept;
 
   /// Queues what is counted already, in one of our queues.
   void keep(TaskNode* node, Taskqueue<TaskNode>& where) noexcept;
@@ -217,7 +217,6 @@ struct alignas(kCacheLine) Worker {
     if (io != nullptr || outside_operations != nullptr) [[unlikely]] do_io();
   }
   void do_io() noexcept;
-  bool io_in_use() const noexcept;
   void use_hub(io::detail::Hub* of_this_thread) noexcept;
   void hand_operations_over() noexcept;
   TaskNode* try_take() noexcept;
