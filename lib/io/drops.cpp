@@ -48,10 +48,13 @@ bool DropsView::empty() const noexcept { return list == nullptr; }
 
 namespace {
 
-// The frame that waits for `frame`, or the sync_scope that waits for its whole scope.
+// The frame that waits for `frame`, or the sync_scope that waits for its whole scope. That one's own frame
+// is in its scope, too, and its awaiter may be about to park: it does not wait for itself.
 const TaskNode* waiting_for(const TaskNode* frame) noexcept {
   if (const TaskNode* const awaiter = frame->state.waiting_frame()) return awaiter;
-  return frame->scope->sync_scope.load(weft::detail::acquire);  // pairs with ScopeEntry::park: we look at it
+  // Acquire: pairs with ScopeEntry::park, as we look at the frame.
+  const TaskNode* const scope = frame->scope->sync_scope.load(weft::detail::acquire);
+  return scope != frame ? scope : nullptr;
 }
 
 }  // namespace
