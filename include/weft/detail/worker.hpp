@@ -88,8 +88,9 @@ struct alignas(kCacheLine) Worker {
 
   /// True if one more frame may be nested on this stack.
   WEFT_INLINE bool has_stack() noexcept { return stack_is_above(stack_limit) || may_nest(); }
+  /// The rest of it, where the comparison has failed: there is stack, and it is not time for a break.
   WEFT_API bool may_nest() noexcept;
-  /// Where the stack is as in the loop: the time until the next break begins.
+  /// Nothing of ours is nested yet: the time until the next break begins.
   void begin_nesting() noexcept;
 
   /// Queues what is counted already, in one of our queues.
