@@ -32,24 +32,16 @@ void block_on(TaskNode* node, bool dropped) {
   // Whoever blocks makes no breaks: another thread would have to serve the worker meanwhile.
   if (Worker* const w = current_worker; w != nullptr && stack_is_above(w->whole_stack_limit)) {
     if (w->take_own(node)) {
-      w->run_above(node);
+      w->run_above(node, dropped);
       if (node->state.is_done()) return;
     }
   }
   const std::uint32_t thief = node->thief.load(relaxed);  // relaxed: a hint
+  if (!node->state.park(&parker_of_this_thread())) return;
   std::optional<io::detail::Drop> drop;
-  if (!dropped) {
-    if (!node->state.park(&parker_of_this_thread())) return;
-  } else {
-    PoolState& pool = node->scope->pool;
-    // Counted before the state word says that we wait, so that the task's end, and with it the
-    // pool's, comes after.
-    const Visits::Visit visit(pool.visits);
-    if (!node->state.park(&parker_of_this_thread())) return;
-    drop.emplace(node);
-    pool.tell_of_drops();
-  }
+  if (dropped) drop.emplace(*node);
   if (Worker* const w = current_worker) {
+    const io::detail::BlockedNest blocked(*w, node, nullptr);
     w->note_thief(thief);  // for the thread that serves the worker from here on
     w->block_until(is_done, node);
   } else {
@@ -89,6 +81,7 @@ void PoolState::run_from_outside(TaskNode* node, OutsideScope in) {
   }
   caller->enter(in.scope);
   caller->begin_nesting();
+  caller->nest = {.root = node};
   node->handle().resume();
   Worker* const w = current_worker;
   w->hand_operations_over();
@@ -258,6 +251,7 @@ void Worker::block_until(bool (*done)(const void*), const void* argument) {
   if (done(argument)) return;
   Parker& parker = parker_of_this_thread();
   Scope* const outer = scope;
+  const Nest own_nest = nest;
   const std::uintptr_t own_stack_limit = whole_stack_limit;
   io::detail::Hub* const own_hub = io::detail::current_hub;
   hand_operations_over();
@@ -283,6 +277,7 @@ void Worker::block_until(bool (*done)(const void*), const void* argument) {
   back->use_hub(own_hub);
   back->whole_stack_limit = own_stack_limit;
   back->begin_nesting();
+  back->nest = own_nest;
   back->set_activity(Activity::kRunning);
   back->enter(outer);
 }

@@ -30,6 +30,7 @@ Worker* Worker::run(TaskNode* node) noexcept {
       w->leave_scope();
       w->enter(node->scope);
     }
+    w->nest = {.root = node};
     node->handle().resume();
     w = current_worker;
     node = std::exchange(w->next, nullptr);

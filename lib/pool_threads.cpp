@@ -160,14 +160,10 @@ void PoolState::shutdown() {
 
 // ---- their I/O -----------------------------------------------------------------------------
 
-void PoolState::close_io() noexcept {
-  io_closing.store(true, seq_cst);  // pairs with Hub::activate
-  // Acquire: pairs with start_thread. A thread that comes later sees that we close.
-  for (PoolThread* t = threads_.load(acquire); t != nullptr; t = t->next_made) t->hub->post_close();
-}
-
-void PoolState::tell_of_drops() noexcept {
-  for (PoolThread* t = threads_.load(acquire); t != nullptr; t = t->next_made) t->hub->post_drop();
+void PoolState::cancel_and_shutdown() {
+  io_closing.store(true, relaxed);  // relaxed: published by the count of the drop
+  const io::detail::Drop all(*this);
+  shutdown();
 }
 
 io::detail::Hub& PoolState::io_home() noexcept {

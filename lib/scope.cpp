@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "weft/detail/scope.hpp"
 
+#include <optional>
 #include <utility>
 
+#include "io/drops.hpp"
 #include "weft/detail/pool_state.hpp"
 #include "weft/detail/foreign_await.hpp"
 #include "weft/detail/watchdog.hpp"
@@ -54,7 +56,11 @@ BlockingScope::BlockingScope(PoolState& pool)
 
 BlockingScope::~BlockingScope() {
   if (!on_worker_) innermost_ = enclosing_;
-  scope_->pool.wait_until_quiet(*scope_);
+  {
+    std::optional<io::detail::BlockedNest> blocked;
+    if (on_worker_ && !scope_->quiet()) blocked.emplace(*current_worker, nullptr, scope_);
+    scope_->pool.wait_until_quiet(*scope_);
+  }
   if (on_worker_) current_worker->enter(outer_);
   scope_->pool.release_scope(scope_);
 }

@@ -32,10 +32,7 @@ Threadpool::Threadpool(Options options)
           *this, checked_num_threads(options.num_threads), options.caller_participates,
           options.pin_threads, options.io_thread)) {}
 
-Threadpool::~Threadpool() {
-  state_->close_io();
-  shutdown();
-}
+Threadpool::~Threadpool() { state_->cancel_and_shutdown(); }
 
 int Threadpool::num_threads() const noexcept { return static_cast<int>(state_->workers.size()); }
 
@@ -93,8 +90,7 @@ Threadpool& Threadpool::global() {
     // Not a static object: a task that calls exit() must not wait for itself.
     std::atexit([] {
       if (current() != nullptr) return;
-      global().state_->close_io();  // as the destructor does
-      global().shutdown();
+      global().state_->cancel_and_shutdown();  // as the destructor does
     });
     return made;
   }();

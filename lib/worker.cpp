@@ -120,14 +120,18 @@ bool Worker::take_own(TaskNode* node) noexcept {
   return taken;
 }
 
-void Worker::run_above(TaskNode* node) {
+void Worker::run_above(TaskNode* node, bool dropped) {
   Scope* const outer = scope;
   Scope* const inner = node->scope;
   enter(inner);
   const std::uintptr_t limit = std::exchange(stack_limit, whole_stack_limit);
+  nest.scope = outer;
+  const Nest waiting = nest;
+  nest = {.root = node, .below = &waiting, .dropped = dropped};
   node->handle().resume();
   if (inner != outer) inner->leave();
   if (current_worker == this) stack_limit = limit;
+  current_worker->nest = waiting;
   current_worker->enter(outer);
 }
 
@@ -156,7 +160,7 @@ void Worker::look_for_drops() noexcept {
   // The light side of the fence in Drop: either it sees our park, or we see the drop.
   if (full_fences) [[unlikely]] full_fence();
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (io::detail::any_drops()) [[unlikely]] pool.tell_of_drops();
+  if (io::detail::any_drops()) [[unlikely]] io::detail::tell_of_drops();
 }
 
 void Worker::note_thief(std::uint32_t thief) noexcept {
@@ -179,15 +183,17 @@ void before_foreign_park(TaskNode* frame) noexcept {
   if (w->parked != nullptr) [[unlikely]] w->parked->add(frame, nullptr);
 }
 
-ForeignCall::ForeignCall(TaskNode* frame) noexcept : pool_(frame->scope->pool) {
+ForeignCall::ForeignCall(TaskNode* frame) noexcept
+    : frame_(frame), pool_(frame->scope->pool), is_root_(current_worker->nest.root == frame) {
   pool_.visits.enter();
+  if (is_root_) current_worker->nest.root = nullptr;
 }
 
 ForeignCall::~ForeignCall() { pool_.visits.leave(); }
 
-void after_foreign_park_failed(TaskNode* frame) noexcept {
-  ParkedFrames* const parked = current_worker->parked;
-  if (parked != nullptr) [[unlikely]] parked->remove(frame);
+void ForeignCall::failed() noexcept {
+  if (is_root_) current_worker->nest.root = frame_;
+  unlist_parked(frame_);
 }
 
 void unlist_parked(TaskNode* frame) noexcept {
@@ -224,6 +230,7 @@ void finish(std::coroutine_handle<TaskNode> frame) noexcept {
   // From here on the frame belongs to the waiter, unless there is none to come.
   if (waiter.detached()) {
     if (failed) std::terminate();
+    current_worker->nest.root = nullptr;  // destructors of its parameters may block
     node->handle().destroy();
   } else if (waiter.is_thread()) {
     waiter.thread()->unpark();

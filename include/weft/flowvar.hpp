@@ -38,8 +38,8 @@ class FlowvarAwaiter : Awaited<T> {
 }  // namespace detail
 
 /// Stands for a spawned task. Exactly one of: `co_await std::move(fv)`, `sync(std::move(fv))`,
-/// `std::move(fv).detach()`, or the destructor, which cancels the I/O that the task waits for, itself or
-/// in tasks that it awaits or in its sync_scope, waits for its end, and drops its result.
+/// `std::move(fv).detach()`, or the destructor, which cancels the I/O that the task waits for, itself or by
+/// way of others, also where it blocks in `sync`; waits for its end, and drops its result.
 /// Not thread-safe; may be handed from thread to thread.
 template <class T = void>
 class [[nodiscard]] WEFT_IN_REGISTER Flowvar {

@@ -1,72 +1,194 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "io/drops.hpp"
 
+#include <utility>
+
+#include "io/hub.hpp"
 #include "weft/detail/mutex.hpp"
 #include "weft/detail/scope.hpp"
+#include "weft/detail/worker.hpp"
 
 namespace weft::io::detail {
 
-using weft::detail::TaskNode;
+using weft::detail::Mutex;
 
 namespace {
 
-// For all pools: a drop is rare, blocks, and may outlast the pool.
-constinit weft::detail::Atomic<std::uint32_t> number{0};
-constinit Drop* list = nullptr;
+// For all pools: what is dropped may wait for another one's tasks, and for a Reactor.
+constinit Atomic<std::uint32_t> num_drops{0};
+constinit Atomic<std::uint32_t> num_hubs{0};
+constinit Drop* drops = nullptr;
+constinit Hub* hubs = nullptr;
+constinit BlockedNest* blocked = nullptr;
 
-weft::detail::Mutex& lock() noexcept {
-  static weft::detail::Mutex mutex;
+Mutex& lock() noexcept {
+  static Mutex mutex;
   return mutex;
+}
+
+template <class T>
+void add(T*& list, T& entry) noexcept {
+  entry.next_listed = list;
+  if (list != nullptr) list->previous_listed = &entry;
+  list = &entry;
+}
+
+template <class T>
+void remove(T*& list, T& entry) noexcept {
+  T* const previous = entry.previous_listed;
+  (previous != nullptr ? previous->next_listed : list) = entry.next_listed;
+  if (entry.next_listed != nullptr) entry.next_listed->previous_listed = previous;
 }
 
 }  // namespace
 
-Drop::Drop(const TaskNode* task) noexcept : task_(task) {
+// ---- who drops, who blocks, who looks ------------------------------------------------------
+
+Drop::Drop(const TaskNode* task, const PoolState* pool) noexcept : task_(task), pool_(pool) {
   {
-    const weft::detail::Mutex::Guard guard(lock());
-    next_ = list;
-    if (list != nullptr) list->previous_ = this;
-    list = this;
-    number.fetch_add(1, weft::detail::seq_cst);  // see any_drops()
+    const Mutex::Guard guard(lock());
+    add(drops, *this);
+    num_drops.fetch_add(1, seq_cst);  // see any_drops()
   }
-  weft::detail::heavy_fence();  // pairs with Worker::park
+  weft::detail::heavy_fence();  // pairs with Worker::look_for_drops
+  tell_of_drops();
 }
 
 Drop::~Drop() {
-  const weft::detail::Mutex::Guard guard(lock());
-  (previous_ != nullptr ? previous_->next_ : list) = next_;
-  if (next_ != nullptr) next_->previous_ = previous_;
-  number.fetch_sub(1, weft::detail::relaxed);  // relaxed: a hub that looks in vain does no harm
+  const Mutex::Guard guard(lock());
+  remove(drops, *this);
+  num_drops.fetch_sub(1, relaxed);  // relaxed: a hub that looks in vain does no harm
 }
 
-bool any_drops() noexcept { return number.load(weft::detail::seq_cst) != 0; }
+bool Drop::is_of(const TaskNode& frame) const noexcept {
+  if (task_ != nullptr) return task_ == &frame;
+  for (const Scope* scope = frame.scope; scope != nullptr; scope = scope->enclosing) {
+    if (&scope->pool == pool_) return true;
+  }
+  return false;
+}
+
+BlockedNest::BlockedNest(const Worker& on, const TaskNode* awaited, const Scope* all_of) noexcept
+    : nest(on.nest), task(awaited), scope(all_of) {
+  nest.scope = on.scope;
+  {
+    const Mutex::Guard guard(lock());
+    add(blocked, *this);
+  }
+  // Either a drop that came before has counted itself, or those that come later see us in the list.
+  if (any_drops()) [[unlikely]] tell_of_drops();
+  // What is dropped on top of the dropper is run there before anybody waits for it. All wait for the highest.
+  for (const Nest* one = &nest; one != nullptr; one = one->below) {
+    if (one->dropped && one->root != nullptr) {
+      drop_.emplace(*one->root);
+      break;
+    }
+  }
+}
+
+BlockedNest::~BlockedNest() {
+  const Mutex::Guard guard(lock());
+  remove(blocked, *this);
+}
+
+bool any_drops() noexcept { return num_drops.load(seq_cst) != 0; }
+
+void tell_of_drops() noexcept {
+  // A read-modify-write, acq_rel: whichever hub counts itself later sees the link that our caller has made.
+  if (num_hubs.fetch_add(0, acq_rel) == 0) return;
+  const Mutex::Guard guard(lock());
+  for (Hub* hub = hubs; hub != nullptr; hub = hub->next_listed) hub->post_drop();
+}
+
+void watch_for_drops(Hub& hub) noexcept {
+  const Mutex::Guard guard(lock());
+  add(hubs, hub);
+  num_hubs.fetch_add(1, acq_rel);  // pairs with tell_of_drops
+}
+
+void stop_watching(Hub& hub) noexcept {
+  const Mutex::Guard guard(lock());
+  remove(hubs, hub);
+  num_hubs.fetch_sub(1, relaxed);  // relaxed: nothing is in flight that anybody could look for
+}
+
+// ---- a look --------------------------------------------------------------------------------
 
 DropsView::DropsView() noexcept { lock().lock(); }
 DropsView::~DropsView() { lock().unlock(); }
 
-bool DropsView::empty() const noexcept { return list == nullptr; }
+bool DropsView::empty() const noexcept { return drops == nullptr; }
 
 namespace {
 
-// The frame that waits for `frame`, or the sync_scope that waits for its whole scope. That one's own frame
-// is in its scope, too, and its awaiter may be about to park: it does not wait for itself.
-const TaskNode* waiting_for(const TaskNode* frame) noexcept {
-  if (const TaskNode* const awaiter = frame->state.waiting_frame()) return awaiter;
-  // Acquire: pairs with ScopeEntry::park, as we look at the frame.
-  const TaskNode* const scope = frame->scope->sync_scope.load(weft::detail::acquire);
-  return scope != frame ? scope : nullptr;
+bool is_dropped(const TaskNode& frame) noexcept {
+  for (const Drop* drop = drops; drop != nullptr; drop = drop->next_listed) {
+    if (drop->is_of(frame)) return true;
+  }
+  return false;
 }
+
+// One search: up the frames, each of which waits for one other, and so cannot be come to twice; and for each, all
+// that wait for its scope, once.
+class Look {
+ public:
+  bool finds_drop_above(const TaskNode& first) noexcept {
+    if (climb(&first)) return true;
+    while (scopes_ != nullptr) {
+      const Scope& scope = *std::exchange(scopes_, scopes_->next_to_look_at);
+      // Acquire: pairs with ScopeEntry::park, as we look at the frame.
+      if (climb(scope.sync_scope.load(acquire))) return true;
+      for (const BlockedNest* entry = blocked; entry != nullptr; entry = entry->next_listed) {
+        if (entry->scope == &scope && climb(entry->nest)) return true;
+      }
+    }
+    return false;
+  }
+
+ private:
+  // Who waits for a scope waits for those that are joined to it, too.
+  void note(const Scope* scope) noexcept {
+    for (; scope != nullptr && scope->last_look != number_; scope = scope->enclosing) {
+      scope->last_look = number_;
+      scope->next_to_look_at = std::exchange(scopes_, scope);
+    }
+  }
+
+  bool climb(const TaskNode* frame) noexcept {
+    while (frame != nullptr) {
+      if (is_dropped(*frame)) return true;
+      note(frame->scope);
+      if (const TaskNode* const awaiter = frame->state.waiting_frame()) {
+        frame = awaiter;
+        continue;
+      }
+      const BlockedNest* entry = blocked;
+      while (entry != nullptr && entry->task != frame) entry = entry->next_listed;
+      return entry != nullptr && climb(entry->nest);
+    }
+    return false;
+  }
+
+  // Each nest waits for the one above it. Who waits for the lowest, its root knows.
+  bool climb(const Nest& highest) noexcept {
+    for (const Nest* nest = &highest;; nest = nest->below) {
+      note(nest->scope);
+      if (nest->below == nullptr) return climb(nest->root);
+      if (nest->root == nullptr) continue;
+      if (is_dropped(*nest->root)) return true;
+      note(nest->root->scope);
+    }
+  }
+
+  static inline std::uint64_t last_number = 0;
+  const std::uint64_t number_ = ++last_number;
+  const Scope* scopes_ = nullptr;  // to be looked at
+};
 
 }  // namespace
 
-bool DropsView::waited_for_by(const TaskNode* frame) const noexcept {
-  while (frame != nullptr) {
-    for (const Drop* drop = list; drop != nullptr; drop = drop->next_) {
-      if (drop->task_ == frame) return true;
-    }
-    frame = waiting_for(frame);
-  }
-  return false;
+bool DropsView::waited_for_by(const TaskNode& frame) const noexcept {
+  return Look().finds_drop_above(frame);
 }
 
 }  // namespace weft::io::detail

@@ -10,7 +10,6 @@
 #include <system_error>
 #include <utility>
 
-#include "io/drops.hpp"
 #include "weft/detail/pool_state.hpp"
 #include "weft/detail/worker.hpp"
 #include "weft/io/link.hpp"
@@ -30,6 +29,7 @@ Nanoseconds after(Nanoseconds time) noexcept {
 
 Hub::~Hub() {
   if (pool_ != nullptr) return;
+  if (active()) stop_watching(*this);
   posters_.await_end();
   driver_.reset();
   if (event_ >= 0) ::close(event_);
@@ -49,6 +49,7 @@ void Hub::bind_to_this_thread() noexcept {
 }
 
 void Hub::leave_thread() noexcept {
+  if (active()) stop_watching(*this);
   leave_streams();
   driver_.reset();
   if (event_ >= 0) {
@@ -85,10 +86,8 @@ bool Hub::activate() noexcept {
     no_driver_ = -ENOMEM;
     return false;
   }
-  // Seq_cst, both: whoever closes or drops does the same the other way round, so that either we
-  // see it, or it sees us.
-  active_.store(true, seq_cst);
-  closed_ = pool_->io_closing.load(seq_cst);
+  active_.store(true, seq_cst);  // see wake()
+  watch_for_drops(*this);
   look_for_dropped_ = any_drops();
   Hub* none = nullptr;
   pool_->first_hub.compare_exchange_strong(none, this, release, relaxed);  // pairs with io_home
@@ -100,6 +99,7 @@ void Hub::adopt(io_uring& theirs) {
   if (event_ < 0) throw std::system_error(errno, std::system_category(), "weft: eventfd");
   driver_ = adopt_ring(*this, event_, theirs);
   active_.store(true, relaxed);  // relaxed: nobody knows it yet
+  watch_for_drops(*this);
 }
 
 bool Hub::dispatch(const io_uring_cqe& cqe) noexcept {

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "io/driver.hpp"
+#include "io/drops.hpp"
 #include "io/inbox.hpp"
 #include "io/patience.hpp"
 #include "io/timer_heap.hpp"
@@ -44,7 +45,7 @@ class StreamState;
 ///
 /// A hub belongs to a thread, not to a worker: it goes on when its thread blocks in a sync or rests.
 /// Others reach it through its inbox.
-class Hub {
+class Hub : public Listed<Hub> {
  public:
   explicit Hub(PoolState& pool) noexcept : pool_(&pool) {}
   /// Of a Reactor: its thread is whichever drives that.
@@ -160,10 +161,8 @@ class Hub {
   void post(InboxNode& node, std::uint32_t bits) noexcept;
   /// Puts an operation in whose bits are kQueued and kStart at least. The hub owns it then.
   void post_new(Operation& op) noexcept;
-  /// Cancels all operations, and those to come. To be called after the pool's `io_closing` was set.
-  void post_close() noexcept { post_if_active(InboxNode::kClose); }
-  /// Looks for operations of dropped tasks.
-  void post_drop() noexcept { post_if_active(InboxNode::kDrop); }
+  /// Looks for operations of who is to end.
+  void post_drop() noexcept { post(control_, InboxNode::kDrop); }
   /// Acquire: pairs with bind_to_this_thread.
   Parker* parker() const noexcept { return parker_.load(acquire); }
 
@@ -179,10 +178,12 @@ class Hub {
     if (turn_by_ == kNever) turn_by_ = turned_at_ + delay_;
   }
   bool activate() noexcept;
-  void post_if_active(std::uint32_t bits) noexcept;
   void wake(bool was_empty) noexcept;
   void read_mail() noexcept;
   void dispatch(Operation& op) noexcept;
+  /// An operation starts while something is to end.
+  void heed_drops(Operation& op) noexcept;
+  bool ends() const noexcept;  ///< the pool
   void cancel_all() noexcept;
   void cancel_dropped() noexcept;
   void cancel_streams() noexcept;

@@ -37,10 +37,6 @@ void Hub::post_new(Operation& op) noexcept {
   wake(inbox_.push(op));
 }
 
-void Hub::post_if_active(std::uint32_t bits) noexcept {
-  if (active_.load(seq_cst)) post(control_, bits);  // seq_cst: see activate()
-}
-
 // ---- its thread ----------------------------------------------------------------------------
 
 void Hub::read_mail() noexcept {
@@ -51,7 +47,6 @@ void Hub::read_mail() noexcept {
   for (; next != nullptr; next = inbox_.next()) {
     InboxNode& node = *next;
     const std::uint32_t news = take_news(node);
-    if ((news & InboxNode::kClose) != 0) cancel_all();
     if ((news & InboxNode::kDrop) != 0) look_for_dropped_ = true;
     if (&node == &control_) continue;
     if ((news & (InboxNode::kBufferBack | InboxNode::kPoolDropped)) != 0) {

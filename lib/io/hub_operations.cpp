@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "io/drops.hpp"
 #include "io/helpers.hpp"
 #include "io/hub.hpp"
 #include "io/stream.hpp"
@@ -32,10 +31,19 @@ void Hub::start(Operation& op) noexcept {
   op.next = operations_;
   if (operations_ != nullptr) operations_->previous = &op;
   operations_ = &op;
-  if (any_drops()) [[unlikely]] look_for_dropped_ = true;
+  if (any_drops() && !closed_) [[unlikely]] heed_drops(op);
   if (!usable) return refuse(op, no_driver_);
   begin(op);
 }
+
+void Hub::heed_drops(Operation& op) noexcept {
+  look_for_dropped_ = true;
+  // No operation begins in a pool that ends. Relaxed, both: set before that was counted as a drop.
+  closed_ = ends();
+  if (op.kind != Kind::kWait && op.frame->scope->pool.io_closing.load(relaxed)) op.reason = Reason::kStopped;
+}
+
+bool Hub::ends() const noexcept { return pool_ != nullptr && pool_->io_closing.load(relaxed); }
 
 void Hub::begin(Operation& op) noexcept {
   op.generation = ++generation_;
@@ -132,12 +140,13 @@ void Hub::cancel_all() noexcept {
 
 void Hub::cancel_dropped() noexcept {
   look_for_dropped_ = false;
+  if (ends()) return cancel_all();
   const DropsView drops;
   if (drops.empty()) return;
   for (Operation* op = operations_; op != nullptr;) {
     Operation& one = *op;
     op = op->next;
-    if (drops.waited_for_by(one.frame)) cancel(one, Reason::kStopped);
+    if (drops.waited_for_by(*one.frame)) cancel(one, Reason::kStopped);
   }
 }
 

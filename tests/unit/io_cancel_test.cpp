@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -254,6 +255,166 @@ WEFT_IO_TEST_EACH_WORKERS(by_dropping_who_waits_in_a_scope) {
     { Flowvar<> dropped = pool.spawn(in_a_scope(in_its_body)); }
     BOOST_TEST(cancelled.load() == want);
   }
+}
+
+// The task blocks its thread, by way of frames that run nested, and of tasks that others wait for.
+WEFT_IO_TEST_EACH_WORKERS(by_dropping_who_blocks) {
+  Threadpool pool(workers);
+  Ends pipe = weft::test::make_pipe();
+  std::atomic<int> cancelled{0};
+  const auto reader = [&]() -> Task<> {
+    if (co_await read_one(pipe.first) == std::errc::operation_canceled) cancelled.fetch_add(1);
+  };
+  const auto syncs = [&]() -> Task<> {
+    weft::sync(weft::spawn(reader()));
+    co_return;
+  };
+  const std::function<Task<>()> ways[] = {
+      syncs,
+      [&]() -> Task<> { co_await syncs(); },
+      [&]() -> Task<> { co_await weft::spawn(syncs()); },
+      [&]() -> Task<> {  // the child is run on top of this one
+        weft::sync(weft::spawn(syncs()));
+        co_return;
+      },
+      [&]() -> Task<> {
+        (co_await io::nop()).value();
+        Threadpool::current()->run(syncs());
+      },
+      [&]() -> Task<> {
+        Threadpool::current()->sync_scope([&] { weft::spawn_detached(syncs()); });
+        co_return;
+      },
+      [&]() -> Task<> { co_await weft::sync_scope([&]() -> Task<> { weft::spawn_detached(syncs()); co_return; }); },
+      [&]() -> Task<> {
+        { Flowvar<> dropped = weft::spawn(syncs()); }
+        co_return;
+      },
+  };
+  int want = 0;
+  for (int round = 0; round < 10; ++round) {
+    for (const auto& way : ways) {
+      { Flowvar<> dropped = pool.spawn(way()); }
+      BOOST_TEST(cancelled.load() == ++want);
+      // On top of the dropper, who does not wait yet.
+      pool.run([&]() -> Task<> {
+        Flowvar<> dropped = weft::spawn(way());
+        co_return;
+      });
+      BOOST_TEST(cancelled.load() == ++want);
+    }
+  }
+}
+
+// It ran on when what it had awaited came back before that could park.
+WEFT_IO_TEST_EACH_WORKERS(by_dropping_who_blocks_after_a_foreign_await) {
+  struct Elsewhere {
+    std::atomic<bool>& ended;
+    std::thread& thread;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> handle) {
+      std::atomic<bool>& has_ended = ended;  // *this goes with the frame
+      thread = std::thread([handle] { handle.resume(); });
+      weft::test::wait_until([&] { return has_ended.load(); });
+    }
+    void await_resume() const noexcept {}
+  };
+  Threadpool pool({.num_threads = std::max(workers, 2), .caller_participates = false});
+  Ends pipe = weft::test::make_pipe();
+  std::atomic<int> cancelled{0};
+  for (int i = 0; i < 10; ++i) {
+    std::atomic<bool> ended{false};
+    std::thread thread;
+    const auto awaits = [&]() -> Task<> {
+      co_await Elsewhere{ended, thread};
+      ended = true;
+    };
+    const auto blocks = [&]() -> Task<> {
+      co_await awaits();
+      weft::sync(weft::spawn([&]() -> Task<> {
+        if (co_await read_one(pipe.first) == std::errc::operation_canceled) cancelled.fetch_add(1);
+      }));
+    };
+    { Flowvar<> dropped = pool.spawn(blocks()); }
+    thread.join();
+    BOOST_TEST(cancelled.load() == i + 1);
+  }
+}
+
+// One task awaits it, and another one's sync_scope waits for it, too: that one is dropped.
+WEFT_IO_TEST_EACH_WORKERS(by_dropping_one_of_two_that_wait) {
+  Threadpool pool(workers);
+  Ends pipe = weft::test::make_pipe();
+  for (int i = 0; i < 10; ++i) {
+    std::atomic<bool> made{false};
+    Flowvar<std::error_code> reader;
+    Flowvar<> scope = pool.spawn([&]() -> Task<> {
+      co_await weft::sync_scope([&]() -> Task<> {
+        reader = weft::spawn(read_one(pipe.first));
+        made = true;
+        co_return;
+      });
+    });
+    weft::test::wait_until([&] { return made.load(); });
+    Flowvar<bool> awaits = pool.spawn([&]() -> Task<bool> {
+      co_return co_await std::move(reader) == std::errc::operation_canceled;
+    });
+    if (i % 2 == 0) pool.run([]() -> Task<> { (void)co_await io::nop(); });
+    { Flowvar<> dropped = std::move(scope); }
+    BOOST_TEST(pool.sync(std::move(awaits)));
+  }
+}
+
+// What it waits for runs on another pool, or is an item of a stream that is there.
+WEFT_IO_TEST_EACH_WORKERS(by_way_of_another_pool) {
+  Threadpool other(workers);
+  Ends pipe = weft::test::make_pipe();
+  Ends sockets = weft::test::make_socket_pair();
+  io::BufferPool buffers(4, 64);
+  std::atomic<int> cancelled{0};
+  std::atomic<int> begun{0};
+  const auto reader = [&]() -> Task<> {
+    begun.fetch_add(1);
+    if (co_await read_one(pipe.first) == std::errc::operation_canceled) cancelled.fetch_add(1);
+  };
+  const std::function<Task<>()> ways[] = {
+      [&]() -> Task<> { co_await other.spawn(reader()); },
+      [&]() -> Task<> {
+        other.sync(other.spawn(reader()));
+        co_return;
+      },
+      [&]() -> Task<> {
+        co_await weft::sync_scope([&]() -> Task<> { other.spawn_detached(reader()); co_return; });
+      },
+      [&]() -> Task<> {
+        auto stream = io::recv_many(sockets.first, buffers);
+        // Has the other pool's hub.
+        co_await other.spawn([&]() -> Task<> { (void)co_await stream.next().timeout(1ms); });
+        begun.fetch_add(1);
+        const auto item = co_await stream.next();
+        if (item && item->error() == std::errc::operation_canceled) cancelled.fetch_add(1);
+      },
+  };
+  int want = 0;
+  for (int round = 0; round < 10; ++round) {
+    for (const auto& way : ways) {
+      Threadpool pool(workers);
+      if (round % 2 == 0) {
+        { Flowvar<> dropped = pool.spawn(way()); }
+        BOOST_TEST(cancelled.load() == ++want);
+      } else {
+        pool.spawn_detached(way());
+        weft::test::wait_until([&] { return begun.load() == want + 1; });
+        ++want;  // with the pool, at the end of this scope
+      }
+    }
+    BOOST_TEST(cancelled.load() == want);
+  }
+  // The other pool is none the worse.
+  Flowvar<> stays = other.spawn(reader());
+  (void)!::write(pipe.second.get(), "x", 1);
+  other.sync(std::move(stays));
+  BOOST_TEST(cancelled.load() == want);
 }
 
 // Only the dropped one.

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "../support/handshake.hpp"
 #include "../support/io.hpp"
 #include "../support/workers.hpp"
 
@@ -205,6 +206,56 @@ WEFT_IO_TEST_EACH_WORKERS(many_on_a_small_ring) {
     co_return n.load();
   }));
   BOOST_TEST(ended == kTasks);
+}
+
+// Its Flowvar is dropped, by a thread and by a task, and its pool ends; another thread drives the ring.
+WEFT_IO_TEST_EACH_WORKERS(cancelled_with_its_task) {
+  UserRing user;
+  if (!user.made) return;
+  const Ends pipe = weft::test::make_pipe();
+  std::atomic<bool> over{false};
+  std::atomic<io::Reactor*> made{nullptr};
+  std::jthread driver([&] {
+    io::Reactor reactor{user.ring};
+    made = &reactor;
+    while (!over.load() || !reactor.idle()) {
+      reactor.submit();
+      io_uring_cqe* cqe = nullptr;
+      while (io_uring_peek_cqe(&user.ring, &cqe) == 0) {
+        (void)reactor.dispatch(*cqe);
+        io_uring_cqe_seen(&user.ring, cqe);
+      }
+      std::this_thread::yield();
+    }
+  });
+  weft::test::wait_until([&] { return made.load() != nullptr; });
+  io::Reactor& reactor = *made.load();
+  std::atomic<int> begun{0};
+  std::atomic<int> cancelled{0};
+  const auto wait = [&]() -> Task<> {
+    std::array<std::byte, 8> in{};
+    begun += 1;
+    const auto result = co_await io::read(pipe.first, in).on(reactor);
+    cancelled += result.error() == std::errc::operation_canceled ? 1 : 0;
+    // And what is started after that.
+    if ((co_await io::sleep_for(1h).on(reactor)).error() == std::errc::operation_canceled) cancelled += 1;
+  };
+  for (int round = 0; round < 10; ++round) {
+    begun = cancelled = 0;
+    {
+      Threadpool pool(workers);
+      { const Flowvar<> dropped = pool.spawn(wait); }
+      pool.run([&]() -> Task<> {
+        const Flowvar<> dropped = weft::spawn(wait);
+        co_return;
+      });
+      BOOST_TEST(cancelled.load() == 4);
+      for (int i = 0; i < 10; ++i) pool.spawn_detached(wait);
+      if (round % 2 == 0) weft::test::wait_until([&] { return begun.load() == 12; });
+    }
+    BOOST_TEST(cancelled.load() == 24);
+  }
+  over = true;
 }
 
 // An earlier deadline moves the one timeout that wakes the program; it adds none.

@@ -21,19 +21,21 @@ struct PoolState;
 /// Prepares the current worker for the frame's absence.
 WEFT_API void before_foreign_park(TaskNode* frame) noexcept;
 /// Keeps the pool of a frame that was prepared: foreign code may run on, and block, after it has
-/// resumed the frame elsewhere.
+/// resumed the frame elsewhere, where that may be gone by now.
 class ForeignCall {
  public:
   WEFT_API explicit ForeignCall(TaskNode* frame) noexcept;
   WEFT_API ~ForeignCall();
   ForeignCall(const ForeignCall&) = delete;
   ForeignCall& operator=(const ForeignCall&) = delete;
+  /// The frame did not suspend after all.
+  WEFT_API void failed() noexcept;
 
  private:
+  TaskNode* const frame_;
   PoolState& pool_;
+  const bool is_root_;  // of its nest
 };
-/// The frame did not suspend after all.
-WEFT_API void after_foreign_park_failed(TaskNode* frame) noexcept;
 /// From any thread: the frame may go on.
 WEFT_API void resume_on_own_pool(TaskNode* frame) noexcept;
 
@@ -106,7 +108,7 @@ class ForeignAwait {
     Messenger messenger = Messenger::to(&frame.promise(), dropped_);
     frame.promise().before_suspend();
     before_foreign_park(&frame.promise());
-    const ForeignCall call(&frame.promise());
+    ForeignCall call(&frame.promise());
     // From the call on, the frame and so *this may be gone: only locals are touched.
     const std::coroutine_handle<> handle = messenger.handle;
     using Result = decltype(awaiter_.await_suspend(handle));
@@ -115,7 +117,7 @@ class ForeignAwait {
         const bool suspended = awaiter_.await_suspend(handle);
         if (!suspended) {
           messenger.cancel();
-          after_foreign_park_failed(&frame.promise());
+          call.failed();
         }
         return suspended;
       } else {
@@ -123,7 +125,7 @@ class ForeignAwait {
       }
     } catch (...) {
       messenger.cancel();  // as the standard has it: the frame goes on with the exception
-      after_foreign_park_failed(&frame.promise());
+      call.failed();
       throw;
     }
   }

@@ -68,11 +68,9 @@ struct PoolState {
   /// The same for every scope: a task that was spawned before the call has ended after it.
   void wait_until_all_quiet();
   void shutdown();
+  /// The same, and cancels all I/O that is under way or that tasks are about to start.
+  void cancel_and_shutdown();
 
-  /// Cancels all I/O, also what tasks are about to start.
-  void close_io() noexcept;
-  /// Has every hub look for operations of tasks whose Flowvars were dropped.
-  void tell_of_drops() noexcept;
   /// Where outside threads' operations go.
   io::detail::Hub& io_home() noexcept;
 
@@ -101,7 +99,7 @@ struct PoolState {
   InjectionQueue brought_back;  ///< looked at between any two tasks
   Scope* root = nullptr;
 
-  Atomic<bool> io_closing{false};
+  Atomic<bool> io_closing{false};  ///< what tasks are about to start is refused
   Atomic<io::detail::Hub*> first_hub{nullptr};  ///< the I/O thread's; else the first that became active
   const std::unique_ptr<io::detail::Helpers> helpers;
 

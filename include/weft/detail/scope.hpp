@@ -120,6 +120,10 @@ class Scope {
   Scope* next_free = nullptr;  ///< among those at rest at a worker
   Scope* next_made = nullptr;  ///< in the pool's list of all scopes
 
+  // Of DropsView, whose lock guards them:
+  mutable std::uint64_t last_look = 0;  ///< the number of the look that has come here
+  mutable const Scope* next_to_look_at = nullptr;
+
  private:
   Counters& outside() noexcept { return counters_[num_counters_ - 1]; }
 

@@ -76,6 +76,15 @@ struct TaskNode {
   }
 };
 
+/// Frames that run nested in one another on one stack, by the lowest of them; and the nest whose code has
+/// resumed that one, and waits for it.
+struct Nest {
+  const TaskNode* root = nullptr;  ///< nullptr: may be gone, while foreign code runs that it has awaited
+  const Nest* below = nullptr;
+  const Scope* scope = nullptr;  ///< in which the code runs that waits
+  bool dropped = false;          ///< nobody wants the root's result
+};
+
 #ifndef WEFT_MODEL
 static_assert(sizeof(TaskNode) <= 48, "the node adds at most 48 bytes to a frame");
 #endif

@@ -78,6 +78,7 @@ struct alignas(kCacheLine) Worker {
 
   std::uintptr_t whole_stack_limit = 0;  ///< below this one nothing more is nested
   Breaks breaks;                         ///< of nested work, for I/O
+  Nest nest;                             ///< that runs
 
   Scope* scopes_at_rest = nullptr;  ///< for our next sync_scope, by next_free
   int num_scopes_at_rest = 0;
@@ -157,7 +158,7 @@ struct alignas(kCacheLine) Worker {
   /// Takes `node` out of our queue, if it is near the new end of it.
   bool take_own(TaskNode* node) noexcept;
   /// Runs a task that take_own got, on top of code that is about to block on it.
-  void run_above(TaskNode* node);
+  void run_above(TaskNode* node, bool dropped);
 
   /// Suspends `frame` until `awaited` has ended. \return false: it has, do not suspend.
   WEFT_API bool park(TaskNode* frame, TaskNode* awaited) noexcept;

@@ -58,12 +58,11 @@ struct InboxNode {
   static constexpr std::uint32_t kStart = 2;     ///< of an outside thread: not started yet
   static constexpr std::uint32_t kStop = 4;      ///< its stop token says so
   static constexpr std::uint32_t kFinished = 8;  ///< by a helper thread
-  static constexpr std::uint32_t kClose = 16;    ///< the hub's own: cancel all
-  static constexpr std::uint32_t kDrop = 32;     ///< the hub's own: look who is to be cancelled
-  static constexpr std::uint32_t kStreamDropped = 64;  ///< a stream's: its owner is gone
-  static constexpr std::uint32_t kBufferBack = 128;    ///< a shelf's: somebody waits for it
-  static constexpr std::uint32_t kPoolDropped = 256;   ///< a shelf's: its buffer pool is gone
-  static constexpr std::uint32_t kSetUnused = 512;     ///< a registration's: so is what it is of
+  static constexpr std::uint32_t kDrop = 16;     ///< the hub's own: look who is to be cancelled
+  static constexpr std::uint32_t kStreamDropped = 32;  ///< a stream's: its owner is gone
+  static constexpr std::uint32_t kBufferBack = 64;    ///< a shelf's: somebody waits for it
+  static constexpr std::uint32_t kPoolDropped = 128;   ///< a shelf's: its buffer pool is gone
+  static constexpr std::uint32_t kSetUnused = 256;     ///< a registration's: so is what it is of
 
   InboxNode* next_in_inbox = nullptr;
   weft::detail::Atomic<std::uint32_t> news{0};

@@ -25,8 +25,8 @@ namespace weft::io {
 ///       io_uring_cqe_seen(&ring, cqe);
 ///     }
 ///
-/// All members belong to the thread that drives the ring. The end of a pool and dropped Flowvars do not
-/// cancel what runs here; timeouts and tokens do.
+/// All members belong to the thread that drives the ring. Whatever cancels operations, such as the end of a
+/// pool, does so with the next submit(): that thread must not wait for it.
 class Reactor {
  public:
   /// The ring must outlive it. \throws std::system_error, also where weft is built without liburing
