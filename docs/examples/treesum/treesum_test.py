@@ -1,12 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""treesum_test.py TREESUM: compares treesum with find | sort | sha256sum on a tree full of traps."""
+"""treesum_test.py TREESUM [ring]: compares treesum with find | sort | sha256sum on a tree full of traps.
+
+ring: it was built with liburing."""
+import ctypes
+import fcntl
 import os
 import pty
 import resource
 import subprocess
 import sys
 import tempfile
+import termios
+import time
 
 TREESUM = os.path.abspath(sys.argv[1])
 LEVELS = 120
@@ -97,6 +103,53 @@ def test_from_the_disk(root):
         assert got.returncode == 0 and got.stdout == want, f"differs with {threads} threads"
 
 
+def ring_to_be_had():
+    if sys.argv[2:] != ["ring"] or os.environ.get("WEFT_IO") == "epoll":
+        return False
+    io_uring_setup = 425
+    ring = ctypes.CDLL(None).syscall(io_uring_setup, 4, ctypes.create_string_buffer(128))
+    if ring >= 0:
+        os.close(ring)
+    return ring >= 0
+
+
+def open_descriptors(pid):
+    for fd in os.scandir(f"/proc/{pid}/fd"):
+        try:
+            yield os.readlink(fd.path)
+        except FileNotFoundError:  # closed meanwhile
+            pass
+
+
+def is_in_memory(path):
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return os.preadv(fd, [bytearray(1)], 0, os.RWF_NOWAIT) == 1
+    except BlockingIOError:
+        return False
+    except OSError:  # not to be asked there
+        return True
+    finally:
+        os.close(fd)
+
+
+def test_reads_through_a_ring(root):
+    forget(root)
+    on_disk = not is_in_memory(root + b"/large")
+    process = subprocess.Popen([TREESUM, "-t", "2", root], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    # Some files have been read, and it cannot end before somebody reads what it prints, which is more than fits.
+    fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+    printed = bytearray(4)
+    while not any(printed):
+        fcntl.ioctl(process.stdout, termios.FIONREAD, printed)
+        time.sleep(0.001)
+    rings = [fd for fd in open_descriptors(process.pid) if fd == "anon_inode:[io_uring]"]
+    process.stdout.read()
+    assert process.wait() == 0
+    assert bool(rings) == (on_disk and ring_to_be_had()), (rings, on_disk)
+    return on_disk and ring_to_be_had()
+
+
 def test_few_descriptors(root):
     limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
     got = treesum("-t", "2", root, preexec_fn=limit)
@@ -181,7 +234,6 @@ with tempfile.TemporaryDirectory() as directory:
     tree = os.fsencode(os.path.join(directory, "tree"))
     make_tree(tree)
     os.chmod(directory, 0o755)
-    for test in [test_same_as_sha256sum, test_from_the_disk, test_few_descriptors, test_exit_status, test_full_disk,
+    for test in [test_same_as_sha256sum, test_from_the_disk, test_reads_through_a_ring, test_few_descriptors, test_exit_status, test_full_disk,
                  test_progress_on_a_terminal, test_unreadable, test_path_longer_than_path_max]:
-        test(tree)
-        print("ok", test.__name__, flush=True)
+        print("ok", test.__name__, test(tree) or "", flush=True)
