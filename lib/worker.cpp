@@ -157,10 +157,7 @@ bool Worker::park(TaskNode* frame, TaskNode* awaited) noexcept {
 }
 
 void Worker::look_for_drops() noexcept {
-  // The light side of the fence in Drop: either it sees our park, or we see the drop.
-  if (full_fences) [[unlikely]] full_fence();
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (io::detail::any_drops()) [[unlikely]] io::detail::tell_of_drops();
+  io::detail::look_again(full_fences);
 }
 
 void Worker::note_thief(std::uint32_t thief) noexcept {

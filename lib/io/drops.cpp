@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "io/drop_counts.hpp"
 #include "io/hub.hpp"
 #include "weft/detail/mutex.hpp"
 #include "weft/detail/scope.hpp"
@@ -15,8 +16,7 @@ using weft::detail::Mutex;
 namespace {
 
 // For all pools: what is dropped may wait for another one's tasks, and for a Reactor.
-constinit Atomic<std::uint32_t> num_drops{0};
-constinit Atomic<std::uint32_t> num_hubs{0};
+constinit DropCounts counts;
 constinit Drop* drops = nullptr;
 constinit Hub* hubs = nullptr;
 constinit BlockedNest* blocked = nullptr;
@@ -40,6 +40,12 @@ void remove(T*& list, T& entry) noexcept {
   if (entry.next_listed != nullptr) entry.next_listed->previous_listed = previous;
 }
 
+void tell_of_drops() noexcept {
+  if (!counts.any_hubs()) return;
+  const Mutex::Guard guard(lock());
+  for (Hub* hub = hubs; hub != nullptr; hub = hub->next_listed) hub->post_drop();
+}
+
 }  // namespace
 
 // ---- who drops, who blocks, who looks ------------------------------------------------------
@@ -48,16 +54,15 @@ Drop::Drop(const TaskNode* task, const PoolState* pool) noexcept : task_(task), 
   {
     const Mutex::Guard guard(lock());
     add(drops, *this);
-    num_drops.fetch_add(1, seq_cst);  // see any_drops()
   }
-  weft::detail::heavy_fence();  // pairs with Worker::look_for_drops
+  counts.begin_drop();
   tell_of_drops();
 }
 
 Drop::~Drop() {
   const Mutex::Guard guard(lock());
   remove(drops, *this);
-  num_drops.fetch_sub(1, relaxed);  // relaxed: a hub that looks in vain does no harm
+  counts.end_drop();
 }
 
 bool Drop::is_of(const TaskNode& frame) const noexcept {
@@ -75,7 +80,7 @@ BlockedNest::BlockedNest(const Worker& on, const TaskNode* awaited, const Scope*
     const Mutex::Guard guard(lock());
     add(blocked, *this);
   }
-  // Either a drop that came before has counted itself, or those that come later see us in the list.
+  // A drop that is not counted yet tells its hubs later, and those see us in the list.
   if (any_drops()) [[unlikely]] tell_of_drops();
   // What is dropped on top of the dropper is run there before anybody waits for it. All wait for the highest.
   for (const Nest* one = &nest; one != nullptr; one = one->below) {
@@ -91,25 +96,24 @@ BlockedNest::~BlockedNest() {
   remove(blocked, *this);
 }
 
-bool any_drops() noexcept { return num_drops.load(seq_cst) != 0; }
+bool any_drops() noexcept { return counts.any_drops(); }
 
-void tell_of_drops() noexcept {
-  // A read-modify-write, acq_rel: whichever hub counts itself later sees the link that our caller has made.
-  if (num_hubs.fetch_add(0, acq_rel) == 0) return;
-  const Mutex::Guard guard(lock());
-  for (Hub* hub = hubs; hub != nullptr; hub = hub->next_listed) hub->post_drop();
+void look_again(bool full_fences) noexcept {
+  if (counts.linked(full_fences)) [[unlikely]] tell_of_drops();
 }
 
 void watch_for_drops(Hub& hub) noexcept {
-  const Mutex::Guard guard(lock());
-  add(hubs, hub);
-  num_hubs.fetch_add(1, acq_rel);  // pairs with tell_of_drops
+  {
+    const Mutex::Guard guard(lock());
+    add(hubs, hub);
+  }
+  counts.begin_hub();
 }
 
 void stop_watching(Hub& hub) noexcept {
   const Mutex::Guard guard(lock());
   remove(hubs, hub);
-  num_hubs.fetch_sub(1, relaxed);  // relaxed: nothing is in flight that anybody could look for
+  counts.end_hub();
 }
 
 // ---- a look --------------------------------------------------------------------------------

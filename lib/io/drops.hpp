@@ -70,11 +70,12 @@ class BlockedNest : public Listed<BlockedNest> {
   std::optional<Drop> drop_;  // of the highest nest whose result nobody wants
 };
 
-/// Seq_cst: whoever drops counts itself, and then tells all hubs. A hub starts an operation, and then asks.
+/// For a hub that has started an operation: whether it is to look.
 bool any_drops() noexcept;
 
-/// Has all hubs look. After the caller has made a link between two frames, and has seen any_drops().
-void tell_of_drops() noexcept;
+/// After a frame was parked on another, or on a scope: has all hubs look if something is dropped.
+/// \param full_fences there is no heavy fence in this process
+void look_again(bool full_fences) noexcept;
 
 /// The hub is told of drops from now on. It goes on to ask for those that are under way.
 void watch_for_drops(Hub& hub) noexcept;

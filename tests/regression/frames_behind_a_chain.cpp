@@ -9,9 +9,11 @@
 #include <chrono>
 
 #include "../support/io.hpp"
+#include "../support/spin.hpp"
 
 using weft::Task;
 using weft::Threadpool;
+using weft::test::spin_for;
 namespace io = weft::io;
 using namespace std::chrono_literals;
 
@@ -19,11 +21,6 @@ namespace {
 
 constexpr int kLoops = 16;
 constexpr int kRounds = 25;
-
-void spin_for(std::chrono::milliseconds time) {
-  const auto end = std::chrono::steady_clock::now() + time;
-  while (std::chrono::steady_clock::now() < end) weft::detail::spin_pause();
-}
 
 Task<> compute(std::chrono::milliseconds grain, const int& left, int& computed) {
   spin_for(grain);

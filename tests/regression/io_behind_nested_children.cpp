@@ -9,19 +9,16 @@
 #include <vector>
 
 #include "../support/io.hpp"
+#include "../support/spin.hpp"
 
 using weft::Flowvar;
 using weft::Task;
 using weft::Threadpool;
+using weft::test::spin_for;
 namespace io = weft::io;
 using namespace std::chrono_literals;
 
 namespace {
-
-void spin_for(std::chrono::microseconds time) {
-  const auto end = std::chrono::steady_clock::now() + time;
-  while (std::chrono::steady_clock::now() < end) weft::detail::spin_pause();
-}
 
 /// A connection, say: its rounds are counted until `over`.
 Task<> go_round(const bool& over, int& rounds) {
