@@ -60,7 +60,7 @@ struct InboxNode {
   static constexpr std::uint32_t kFinished = 8;  ///< by a helper thread
   static constexpr std::uint32_t kDrop = 16;     ///< the hub's own: look who is to be cancelled
   static constexpr std::uint32_t kStreamDropped = 32;  ///< a stream's: its owner is gone
-  static constexpr std::uint32_t kBufferBack = 64;    ///< a shelf's: somebody waits for it
+  static constexpr std::uint32_t kBufferBack = 64;     ///< a shelf's: somebody waits for it
   static constexpr std::uint32_t kPoolDropped = 128;   ///< a shelf's: its buffer pool is gone
   static constexpr std::uint32_t kSetUnused = 256;     ///< a registration's: so is what it is of
 
