@@ -12,6 +12,7 @@ namespace weft::detail {
 struct TaskNode {
   StateWord state;
   Plain<int> result{0};
+  Plain<int> touched{0};  // by whoever owned it, before it was detached
 };
 
 namespace model {
@@ -45,6 +46,7 @@ struct FinishAgainst : rl::test_suite<FinishAgainst, 2> {
     task->result = 42;
     const StateWord::Waiter found = task->state.finish();
     if (found.detached()) {
+      MODEL_CHECK(task->touched == 1);
       delete task;
     } else if (found.is_thread()) {
       found.thread()->unpark();
@@ -68,6 +70,7 @@ struct FinishAgainst : rl::test_suite<FinishAgainst, 2> {
         delete task;
         break;
       case kDetach:
+        task->touched = 1;
         if (!task->state.detach()) {
           MODEL_CHECK(task->result == 42);
           delete task;
@@ -77,9 +80,10 @@ struct FinishAgainst : rl::test_suite<FinishAgainst, 2> {
         if (task->state.is_done()) {
           MODEL_CHECK(task->result == 42);
           delete task;
-        } else if (!task->state.detach()) {
-          delete task;
+          break;
         }
+        task->touched = 1;
+        if (!task->state.detach()) delete task;
     }
   }
 

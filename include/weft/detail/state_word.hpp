@@ -35,9 +35,14 @@ class StateWord {
     std::uintptr_t word_;
   };
 
-  /// The end of the task. Acq_rel: publishes the result to the waiter, and acquires the waiter's
-  /// frame (its park was a release) which the caller is about to resume.
-  Waiter finish() noexcept { return Waiter(word_.exchange(kDone, acq_rel)); }
+  /// The end of the task.
+  Waiter finish() noexcept {
+    // Acquire: pairs with detach(), after which nobody but us touches the frame: no exchange.
+    if (word_.load(acquire) == kDetached) return Waiter(kDetached);
+    // Acq_rel: publishes the result to the waiter, and acquires the waiter's frame (its park was a
+    // release) which the caller is about to resume.
+    return Waiter(word_.exchange(kDone, acq_rel));
+  }
 
   /// Acquire: pairs with finish(), so that the result may be read.
   bool is_done() const noexcept { return word_.load(acquire) == kDone; }
