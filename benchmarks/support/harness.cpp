@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <numeric>
 #include <string>
 #include <thread>
 
@@ -239,17 +240,35 @@ void spin_for_us(long microseconds) {
   }
 }
 
-void add_share_of_ideal(Report& report, const Options& options, long tasks, long microseconds) {
-  std::vector<double> body_seconds;
-  for (int batch = 0; batch < 5; ++batch) {
+namespace {
+
+/// On this thread, one body after the other.
+double bodies_per_second(long microseconds) {
+  std::vector<double> rates;
+  for (int batch = 0; batch < 15; ++batch) {
     const long bodies = std::max(1L, 5'000 / std::max(1L, microseconds));
     const auto begin = Clock::now();
     for (long i = 0; i < bodies; ++i) spin_for_us(microseconds);
-    body_seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count() /
-                           static_cast<double>(bodies));
+    rates.push_back(static_cast<double>(bodies) /
+                    std::chrono::duration<double>(Clock::now() - begin).count());
   }
-  const double ideal =
-      median(std::move(body_seconds)) * static_cast<double>(tasks) / options.workers;
+  return median(std::move(rates));
+}
+
+}  // namespace
+
+void add_share_of_ideal(Report& report, const Options& options, long tasks, long microseconds) {
+  const auto cpus = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  std::vector<double> rates(static_cast<std::size_t>(std::min(options.workers, cpus)));
+  {
+    std::vector<std::jthread> threads;
+    for (double& rate : rates) {
+      threads.emplace_back([&rate, microseconds] { rate = bodies_per_second(microseconds); });
+    }
+  }
+  const double mean_rate =
+      std::accumulate(rates.begin(), rates.end(), 0.0) / static_cast<double>(rates.size());
+  const double ideal = static_cast<double>(tasks) / (mean_rate * options.workers);
   report.figures = {{"ideal_s", ideal}, {"efficiency", ideal / median(report.seconds)}};
 }
 

@@ -115,8 +115,9 @@ class Tally {
 void spin_for_us(long microseconds);
 
 /// For `tasks` of such bodies: the time that they need if the workers share them perfectly, and how much of
-/// the measured time that is. A body takes a little longer than it says, as long as a look at the clock; so
-/// this thread runs some, one after the other, and what those take counts.
+/// the measured time that is. A body takes a little longer than it says, as long as a look at the clock, and not
+/// equally long on each CPU; so as many threads as there are workers (at most one per CPU) run some at the same
+/// time, one after the other, and what those take counts.
 void add_share_of_ideal(Report& report, const Options& options, long tasks, long microseconds);
 
 /// Compares two numbers and shows what was computed.
