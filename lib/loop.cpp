@@ -22,7 +22,7 @@ void Worker::leave_scope() noexcept {
 
 Worker* Worker::run(TaskNode* node) noexcept {
   // It may take long, and who is idle then should not have to ask for what lies below it. Alone, nobody is.
-  if (pool.workers.size() != 1) queue.share();
+  if (!alone) queue.share();
   begin_nesting();
   Worker* w = this;
   do {
@@ -55,7 +55,7 @@ bool Worker::may_nest() noexcept {
 }
 
 bool Worker::frames_wait() const noexcept {
-  return ready.size() != 0 || !pool.brought_back.empty();
+  return !ready_alone.empty() || ready.size() != 0 || !pool.brought_back.empty();
 }
 
 bool Worker::tasks_wait() const noexcept {
@@ -67,7 +67,7 @@ TaskNode* Worker::next_ready() noexcept {
   const bool frames = frames_wait();
   if (!frames && !frames_ran) [[likely]] return nullptr;
   if (alternation.frame_next(frames, tasks_wait())) {
-    if (TaskNode* const frame = take_oldest(pool.brought_back, ready)) return frame;
+    if (TaskNode* const frame = take_ready()) return frame;
   }
   // What frames have started, an answer maybe, does not wait for a task.
   if (frames_ran && tasks_wait() && io != nullptr && io->unsubmitted()) io->turn();
@@ -78,7 +78,8 @@ TaskNode* Worker::next_in_line() noexcept {
   if (TaskNode* node = std::exchange(next, nullptr)) return node;
   if (pace.due()) [[unlikely]] {
     pace.look(Pace::Clock::now());
-    last_victim = nullptr;  // others may have something, too
+    // Others may have something, too, or the same one in another queue.
+    if (pool.workers.size() > 2 || full_fences) last_victim = nullptr;
     if (has_mail()) hub->turn();
   }
   if (TaskNode* frame = next_ready()) return frame;
@@ -99,8 +100,8 @@ TaskNode* Worker::next_in_line() noexcept {
 void Worker::do_io() noexcept {
   hand_operations_over();
   if (io == nullptr) return;
-  const bool tasks = tasks_wait();
-  if (tasks || next != nullptr || frames_wait()) return io->between_tasks(tasks);
+  const bool frames = next != nullptr || frames_wait();
+  if (frames || tasks_wait()) return io->between_tasks(*this, frames && alternation.frames());
   // Whoever finds nothing in our queues turns, and need not ask the clock now whether one is due.
   if (out_of_service()) return io->deliver();  // with a frame in `next` we would not give way
   io->before_search(*this);
@@ -160,7 +161,7 @@ TaskNode* Worker::find_work() {
   set_activity(Activity::kSearching);
   pool.idle.begin_search();
   // Alone, nobody fills our queue while we look.
-  const int rounds = pool.workers.size() == 1 && io != nullptr ? 1 : kSearchRounds;
+  const int rounds = alone && io != nullptr ? 1 : kSearchRounds;
   for (;;) {
     if (io != nullptr || has_mail()) hub->turn_at_rest(rounds == 1);
     bool soon = false;
@@ -205,7 +206,7 @@ TaskNode* Worker::find_work() {
 
 void Worker::sleep_with_hub() noexcept {
   pool.idle.begin_listed_sleep(hub->sleeper());
-  if (pool.workers.size() > 1) heavy_fence();  // alone, only outside threads give us work: seq_cst
+  if (!alone) heavy_fence();  // alone, only outside threads give us work: seq_cst
   if (!pool.work_visible() && !out_of_service()) {
     set_activity(Activity::kSleeping);
     count(sleeps);

@@ -21,7 +21,7 @@ PoolState::PoolState(Threadpool& owner, int num_threads, bool caller_participate
   asymmetric_fences();  // registers, before any worker asks
   const auto n = static_cast<std::uint32_t>(num_threads);
   workers.reserve(n);
-  for (std::uint32_t i = 0; i < n; ++i) workers.push_back(std::make_unique<Worker>(*this, i));
+  for (std::uint32_t i = 0; i < n; ++i) workers.push_back(std::make_unique<Worker>(*this, i, n == 1));
   root = acquire_scope();
   try {
     watchdog_ = Watchdog::from_environment(*this);
@@ -83,7 +83,8 @@ void PoolState::notify() noexcept {
 bool PoolState::work_visible() const noexcept {
   if (!injected.empty() || !brought_back.empty() || claims.any(seq_cst)) return true;
   for (const auto& worker : workers) {
-    if (worker->queue.size() != 0 || worker->ready.size() != 0 || worker->arrived.size() != 0) {
+    if (worker->queue.size() != 0 || worker->ready.size() != 0 || worker->arrived.size() != 0 ||
+        !worker->ready_alone.empty()) {
       return true;
     }
   }

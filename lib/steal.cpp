@@ -14,6 +14,9 @@ namespace {
 // Fewer tasks than this since the last steal: what we stole was short, so take more next time.
 constexpr std::uint64_t kFewTasks = 4;
 
+// How often a worker waits for its last victim before it leaves its scope: about a microsecond.
+constexpr int kWaits = 3;
+
 }  // namespace
 
 TaskNode* Worker::steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& ours,
@@ -83,7 +86,15 @@ TaskNode* Worker::take_oldest(InjectionQueue& from, Taskqueue<TaskNode>& older) 
   return oldest;
 }
 
+TaskNode* Worker::take_ready() noexcept {
+  if (!alone) return take_oldest(pool.brought_back, ready);
+  TaskNode* others = pool.brought_back.take_all();
+  while (others != nullptr) ready_alone.append(std::exchange(others, others->link));
+  return ready_alone.take();
+}
+
 void Worker::hand_back() noexcept {
+  while (TaskNode* const frame = ready_alone.take()) pool.bring_back(frame);
   while (TaskNode* const frame = take_oldest(ready)) pool.bring_back(frame);
   while (TaskNode* const node = take_oldest(arrived)) pool.inject(node);
 }
@@ -97,7 +108,7 @@ TaskNode* Worker::try_take() noexcept {
   }
   leapfrog_victim = kNoWorker;
   if (TaskNode* node = take_oldest(pool.injected, arrived)) return node;
-  if (TaskNode* frame = take_oldest(pool.brought_back, ready)) return frame;  // after all
+  if (TaskNode* frame = take_ready()) return frame;  // after all
   const auto n = static_cast<std::uint32_t>(pool.workers.size());
   random ^= random << 13;  // xorshift32 (Marsaglia 2003)
   random ^= random >> 17;
@@ -115,7 +126,12 @@ TaskNode* Worker::try_take() noexcept {
 TaskNode* Worker::steal_again() noexcept {
   if (last_victim == nullptr || leapfrog_victim != kNoWorker) return nullptr;
   if (io != nullptr || has_mail() || !pool.injected.empty()) return nullptr;  // a search sees to these
-  TaskNode* const node = steal_from(last_victim->queue, queue, false);
+  TaskNode* node = steal_from(last_victim->queue, queue, false);
+  // It may be just about to share something. Without membarrier all is public all the time.
+  for (int i = 0; node == nullptr && i < kWaits && !full_fences; ++i) {
+    relax();
+    node = steal_from(last_victim->queue, queue, false);
+  }
   if (node == nullptr || node->scope == scope) return node;
   // Whoever waits for the scope that we leave goes before it: will lie above it.
   push(node);

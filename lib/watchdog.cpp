@@ -122,9 +122,9 @@ void Watchdog::print() const {
   for (const auto& w : pool_.workers) {
     std::fprintf(stderr,
                  "  worker %" PRIu32 ": %s, %" PRId64 " queued, %" PRId64 " from outside, %" PRId64
-                 " ready after I/O\n",
+                 " ready after I/O%s\n",
                  w->index, name(static_cast<Activity>(w->activity.load(relaxed))), w->queue.size(),
-                 w->arrived.size(), w->ready.size());
+                 w->arrived.size(), w->ready.size(), w->ready_alone.empty() ? "" : " (and more)");
   }
   std::fprintf(stderr, "  from outside: %s\n", pool_.injected.empty() ? "nothing queued" : "queued");
   std::fprintf(stderr, "  from I/O: %s\n", pool_.brought_back.empty() ? "nothing ready" : "ready");

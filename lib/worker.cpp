@@ -46,11 +46,12 @@ const Stack& own_stack() noexcept {
 
 }  // namespace
 
-Worker::Worker(PoolState& owner, std::uint32_t own_index)
+Worker::Worker(PoolState& owner, std::uint32_t own_index, bool only_one)
     : pool(owner),
       idle(owner.idle),
       index(own_index),
       random(own_index * 2654435761u + 1),
+      alone(only_one),
       full_fences(!asymmetric_fences()) {}
 
 Worker::~Worker() = default;

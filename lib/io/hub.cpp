@@ -110,16 +110,29 @@ bool Hub::dispatch(const io_uring_cqe& cqe) noexcept {
 
 // ---- turns and rest ------------------------------------------------------------------------
 
-bool Hub::due() noexcept {
+bool Hub::due(bool frame_next) noexcept {
   if (has_mail() || look_for_dropped_) return true;
   if (driver_ == nullptr) return false;
   if (++tasks_since_turn_ >= kMostTasks) return true;
-  const bool ready = driver_->ready();
-  if (!ready && turn_by_ == kNever && timers_.empty()) return false;
+  if (turn_by_ == kNever) {
+    const bool ready = driver_->ready();
+    if (!ready && timers_.empty()) return false;
+    // Not so soon again: a system call for each that comes while others run costs more than it gains.
+    if (ready) turn_soon();
+  }
+  if (frame_next && tasks_since_turn_ < next_look_) return false;
   const Nanoseconds at = now();
-  // Not so soon again: a system call for each that comes while others run costs more than it gains.
-  if (ready) turn_soon();
-  return at >= turn_by_ || (!timers_.empty() && at >= timers_.first().deadline);
+  const Nanoseconds by = timers_.empty() ? turn_by_ : std::min(turn_by_, timers_.first().deadline);
+  if (at >= by) return true;
+  // At the pace so far they take a quarter of what is left, or less.
+  const bool soon = 4 * kUnseen * (at - turned_at_) >= std::min(by - at, kMostDelay) * tasks_since_turn_;
+  next_look_ = tasks_since_turn_ + 1 + (soon ? 0 : kUnseen);
+  return false;
+}
+
+void Hub::turn_between_tasks(const Worker& w) noexcept {
+  delay_ = w.tasks_wait() ? kLeastDelay : std::min(2 * delay_, kMostDelay);
+  turn();
 }
 
 void Hub::turn() noexcept {
@@ -153,6 +166,7 @@ void Hub::work_at_rest(bool submit) noexcept {
 
 void Hub::work(bool submit) noexcept {
   tasks_since_turn_ = 0;
+  next_look_ = 0;
   read_mail();
   if (driver_ != nullptr) {
     look_at_shelves();
@@ -225,14 +239,12 @@ void Hub::deliver() noexcept {
     PoolState& its_pool = frame->scope->pool;  // another one's, if it awaited a stream of ours
     weft::detail::unlist_parked(frame);
     if (w != nullptr && &w->pool == &its_pool) {
-      w->keep(frame, w->ready);
+      w->keep_ready(frame);
     } else {
       its_pool.bring_back(frame);
     }
   }
-  if (w == nullptr) return;
-  w->ready.share();
-  w->notify_if_idle();
+  if (w != nullptr) w->share_ready();
 }
 
 }  // namespace weft::io::detail

@@ -67,11 +67,11 @@ class Hub : public Listed<Hub> {
   /// The same where nothing else is to be done.
   /// \param sleeps_next `sleep` follows if nothing is ready: what was started may wait for that
   void turn_at_rest(bool sleeps_next) noexcept;
-  /// Between two tasks: a turn, if one is due.
-  void between_tasks(bool tasks_wait) noexcept {
-    if (due()) {
-      delay_ = tasks_wait ? kLeastDelay : std::min(2 * delay_, kMostDelay);
-      turn();
+  /// Between two tasks of that worker: a turn, if one is due.
+  /// \param frame_next what comes next is one that I/O made ready: most of those are short
+  void between_tasks(const Worker& w, bool frame_next) noexcept {
+    if (due(frame_next)) {
+      turn_between_tasks(w);
     } else if (ready_ != nullptr) [[unlikely]] {  // some end as they start
       deliver();
     }
@@ -81,7 +81,7 @@ class Hub : public Listed<Hub> {
   void before_search(Worker& w) noexcept;
   /// Between two looks for a task.
   void between_searches() noexcept {
-    if (due() || (driver_ != nullptr && driver_->ready())) turn();
+    if (due(false) || (driver_ != nullptr && driver_->ready())) turn();
   }
   /// There is no task. \return true: look on until `looked_enough`, something may come soon
   bool expects_soon() noexcept;
@@ -167,7 +167,8 @@ class Hub : public Listed<Hub> {
   Parker* parker() const noexcept { return parker_.load(acquire); }
 
  private:
-  bool due() noexcept;
+  bool due(bool frame_next) noexcept;
+  void turn_between_tasks(const Worker& w) noexcept;
   void work(bool submit) noexcept;
   void work_at_rest(bool submit) noexcept;
   /// A submission is over: the delay of the next one begins.
@@ -200,6 +201,8 @@ class Hub : public Listed<Hub> {
   static constexpr unsigned kMostTasks = 512;
   static constexpr Nanoseconds kLeastDelay = 30'000;
   static constexpr Nanoseconds kMostDelay = 200'000;
+  // Short frames between two looks at the clock, which takes as long as some of them.
+  static constexpr unsigned kUnseen = 3;
   // After so many submissions that made a frame ready at once, the next one is expected to.
   static constexpr unsigned kTrusted = 4;
 
@@ -222,6 +225,7 @@ class Hub : public Listed<Hub> {
   TaskNode** ready_end_ = &ready_;
   std::uint32_t generation_ = 0;
   unsigned tasks_since_turn_ = 0;
+  unsigned next_look_ = 0;  // at the clock, by tasks_since_turn_
   Nanoseconds turned_at_ = 0;  // or slept: when all was handed over
   Nanoseconds turn_by_ = kNever;
   Nanoseconds delay_ = kLeastDelay;

@@ -14,6 +14,7 @@
 #include "weft/detail/eventcount.hpp"
 #include "weft/detail/pace.hpp"
 #include "weft/detail/pool_threads.hpp"
+#include "weft/detail/ready_frames.hpp"
 #include "weft/detail/scope.hpp"
 #include "weft/detail/task_node.hpp"
 #include "weft/detail/taskqueue.hpp"
@@ -43,7 +44,7 @@ extern WEFT_API constinit thread_local Worker* current_worker
 
 /// The state that one thread of a pool owns. All members but the atomics are the owner's alone.
 struct alignas(kCacheLine) Worker {
-  Worker(PoolState& owner, std::uint32_t own_index);
+  Worker(PoolState& owner, std::uint32_t own_index, bool only_one);
   ~Worker();
 
   // What every spawn and await touches.
@@ -63,6 +64,7 @@ struct alignas(kCacheLine) Worker {
   std::uint64_t last_steal_at = 0;   ///< tasks executed at the last steal, for steal-one or half
   bool steal_many = false;
   bool gave_way = false;             ///< to a claim, since the last look for a task
+  const bool alone;                  ///< in our pool
   const bool full_fences;            ///< no membarrier here: the light side is a full fence
   ParkedFrames* parked = nullptr;    ///< set if a watchdog wants to know
 
@@ -73,6 +75,7 @@ struct alignas(kCacheLine) Worker {
   // First in, first out, for all who take from them:
   Taskqueue<TaskNode> arrived;     ///< what outside threads injected
   Taskqueue<TaskNode> ready;       ///< frames that I/O made ready
+  ReadyFrames ready_alone;         ///< the same, in a pool of one worker
   Alternation alternation;         ///< of the latter and the queue
   Pace pace;                       ///< of looks at the injection list
 
@@ -177,6 +180,18 @@ struct alignas(kCacheLine) Worker {
 
   void count_executed() noexcept { count(executed); }
 
+  bool frames_wait() const noexcept;  ///< that I/O made ready
+  bool tasks_wait() const noexcept;   ///< in our queues, or from outside
+  /// A frame that I/O made ready. To be followed by share_ready().
+  void keep_ready(TaskNode* frame) noexcept {
+    alone ? ready_alone.append(frame) : keep(frame, ready);
+  }
+  void share_ready() noexcept {
+    if (alone) return;
+    ready.share();
+    notify_if_idle();
+  }
+
   /// What a thread of the pool does: serves its worker, or what it comes back as from a task that
   /// blocked, until the pool stops or the thread has given up its worker and is at rest.
   static void loop(PoolThread& self);
@@ -223,10 +238,9 @@ struct alignas(kCacheLine) Worker {
   void hand_operations_over() noexcept;
   TaskNode* try_take() noexcept;
   TaskNode* next_in_line() noexcept;
-  bool frames_wait() const noexcept;  ///< that I/O made ready
-  bool tasks_wait() const noexcept;   ///< in our queues, or from outside
   /// The next frame that I/O made ready, if it is its turn.
   TaskNode* next_ready() noexcept;
+  TaskNode* take_ready() noexcept;
   /// Of what lies in both; the rest stays in `older`.
   TaskNode* take_oldest(InjectionQueue& from, Taskqueue<TaskNode>& older) noexcept;
   static TaskNode* take_oldest(Taskqueue<TaskNode>& from) noexcept;
