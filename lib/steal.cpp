@@ -94,7 +94,6 @@ TaskNode* Worker::take_ready() noexcept {
 }
 
 void Worker::hand_back() noexcept {
-  while (TaskNode* const frame = ready_alone.take()) pool.bring_back(frame);
   while (TaskNode* const frame = take_oldest(ready)) pool.bring_back(frame);
   while (TaskNode* const node = take_oldest(arrived)) pool.inject(node);
 }

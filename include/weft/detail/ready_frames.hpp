@@ -10,7 +10,8 @@
 namespace weft::detail {
 
 /// First in, first out, by `link`. Of a pool's only worker, and whoever serves that: one thread at a time, and
-/// each has what the one before did. So it needs no compare-exchange per frame, as a queue with thieves does.
+/// each has what the one before did. No outside thread ever is that, so nothing is handed back. It needs no
+/// compare-exchange per frame, as a queue with thieves does.
 class ReadyFrames {
  public:
   void append(TaskNode* frame) noexcept {
@@ -25,7 +26,7 @@ class ReadyFrames {
 
   /// \return the oldest, or nullptr
   TaskNode* take() noexcept {
-    TaskNode* const oldest = first_.load(relaxed);                  // relaxed: only we write it
+    TaskNode* const oldest = first_.load(relaxed);               // relaxed: only we write it
     if (oldest != nullptr) first_.store(oldest->link, relaxed);  // relaxed: as in append()
     return oldest;
   }
