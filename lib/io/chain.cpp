@@ -42,8 +42,9 @@ bool breaks(const Operation& part) noexcept {
 }
 
 bool plain(const Operation* part) noexcept {
-  return part->kind == Kind::kEntry && part->step == nullptr && part->time == kNever &&
-         !part->token.stop_possible();
+  if (part->kind != Kind::kEntry || part->step != nullptr) return false;
+  const Extras* const extras = part->extras();
+  return extras == nullptr || (extras->time == kNever && !extras->token.stop_possible());
 }
 
 }  // namespace
@@ -52,7 +53,7 @@ void Chain::begin() noexcept {
   begun_ = true;
   for (Operation* const part : parts_) {
     part->hub = hub;
-    part->chain = this;
+    part->with_extras().chain = this;
     part->result = -ECANCELED;
   }
   if (std::all_of(parts_.begin(), parts_.end(), plain) && hub->start_linked(parts_)) {
@@ -64,7 +65,7 @@ void Chain::begin() noexcept {
 
 void Chain::begin_next() noexcept {
   Operation& part = *parts_[at_];
-  if (part.token.stop_possible()) part.on_stop.emplace(std::move(part.token), StopCallback{&part});
+  heed_token(part);
   hub->begin(part);  // it may have ended, and all have, and this be gone
 }
 

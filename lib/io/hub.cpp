@@ -37,7 +37,7 @@ Hub::~Hub() {
 
 Helpers& Hub::helpers(const Operation& op) noexcept {
   if (pool_ != nullptr) return *pool_->helpers;
-  const TaskNode* const frame = op.chain != nullptr ? op.chain->frame : op.frame;
+  const TaskNode* const frame = op.chain() != nullptr ? op.chain()->frame : op.frame;
   return *frame->scope->pool.helpers;
 }
 
@@ -122,7 +122,7 @@ bool Hub::due(bool frame_next) noexcept {
   }
   if (frame_next && tasks_since_turn_ < next_look_) return false;
   const Nanoseconds at = now();
-  const Nanoseconds by = timers_.empty() ? turn_by_ : std::min(turn_by_, timers_.first().deadline);
+  const Nanoseconds by = timers_.empty() ? turn_by_ : std::min(turn_by_, timers_.next());
   if (at >= by) return true;
   // At the pace so far they take a quarter of what is left, or less.
   const bool soon = 4 * kUnseen * (at - turned_at_) >= std::min(by - at, kMostDelay) * tasks_since_turn_;
@@ -193,13 +193,13 @@ void Hub::handed_over() noexcept {
 }
 
 bool Hub::due_again() const noexcept {
-  return driver_->unsubmitted() || (operations_ != nullptr && !driver_->tells());
+  return driver_->unsubmitted() || (in_use() && !driver_->tells());
 }
 
 Nanoseconds Hub::until_next_deadline() const noexcept {
   if (timers_.empty()) return kNever;
   const Nanoseconds at = now();
-  const Nanoseconds deadline = timers_.first().deadline;
+  const Nanoseconds deadline = timers_.next();
   return deadline > at ? deadline - at : 0;
 }
 
@@ -208,7 +208,7 @@ bool Hub::expects_soon() noexcept {
   if (!in_use()) return false;
   if (driver_ == nullptr || !driver_->tells()) return false;  // looking would be a system call
   // For a deadline that is known one need not look.
-  if (!timers_.empty() && timers_.first().deadline < now() + Patience::kLook) return false;
+  if (!timers_.empty() && timers_.next() < now() + Patience::kLook) return false;
   const bool looks = patience_.looks();
   if (looks) turn_at_rest(false);  // what was started does not wait for the sleep
   patience_.begin(looks ? turned_at_ : now());

@@ -122,7 +122,7 @@ class Hub : public Listed<Hub> {
   bool dispatch(const io_uring_cqe& cqe) noexcept;
   /// After a turn: what that has made is submitted, too.
   void submit() noexcept {
-    driver_->submit(timers_.empty() ? kNever : timers_.first().deadline);
+    driver_->submit(timers_.empty() ? kNever : timers_.next());
   }
   bool idle() const noexcept {
     return operations_ == nullptr && streams_ == nullptr && inbox_.empty();
@@ -185,6 +185,10 @@ class Hub : public Listed<Hub> {
   /// An operation starts while something is to end.
   void heed_drops(Operation& op) noexcept;
   bool ends() const noexcept;  ///< the pool
+  void list(Operation& op) noexcept;
+  void unlist(Operation& op) noexcept;
+  template <class F>
+  void for_each(F f) noexcept;
   void cancel_all() noexcept;
   void cancel_dropped() noexcept;
   void cancel_streams() noexcept;
@@ -216,7 +220,7 @@ class Hub : public Listed<Hub> {
   // Its thread's:
   std::unique_ptr<Driver> driver_;
   std::int32_t no_driver_ = 0;         // why, an error number negated
-  Operation* operations_ = nullptr;    // all that have started and not ended
+  Operation* operations_ = nullptr;    // all that have started and not ended, but waits: their streams know those
   StreamState* streams_ = nullptr;     // not among `operations_`
   Shelf* shelves_ = nullptr;
   std::uint16_t last_group_ = 0;
@@ -242,6 +246,11 @@ class Hub : public Listed<Hub> {
 
 /// The hub of this thread, or nullptr outside of pools.
 extern constinit thread_local Hub* current_hub __attribute__((tls_model("initial-exec")));
+
+/// From here on the operation's token, if it has one, stops it.
+void heed_token(Operation& op) noexcept;
+/// No more. Waits for a callback that runs on another thread.
+void ignore_token(Operation& op) noexcept;
 
 /// Steady clock. In nanoseconds.
 Nanoseconds now() noexcept;

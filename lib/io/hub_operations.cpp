@@ -27,10 +27,7 @@ void Hub::start(Operation& op) noexcept {
   const bool usable = activate();
   Worker* const w = weft::detail::current_worker;
   if (w != nullptr && pool_ != nullptr) w->io = this;
-  op.previous = nullptr;
-  op.next = operations_;
-  if (operations_ != nullptr) operations_->previous = &op;
-  operations_ = &op;
+  if (op.kind != Kind::kWait) list(op);
   if (any_drops() && !closed_) [[unlikely]] heed_drops(op);
   if (!usable) return refuse(op, no_driver_);
   begin(op);
@@ -51,7 +48,10 @@ void Hub::begin(Operation& op) noexcept {
   if (op.kind == Kind::kWait) op.stream->join(*this);
   if (closed_ && op.kind != Kind::kWait) op.reason = Reason::kStopped;  // a stream says so, then ends
   if (op.reason != Reason::kNone) return completed(op, -ECANCELED);
-  if (op.time != kNever && !timers_.add(op, after(op.time))) return refuse(op, -ENOMEM);
+  const Extras* const extras = op.extras();
+  if (extras != nullptr && extras->time != kNever && !timers_.add(op, after(extras->time))) {
+    return refuse(op, -ENOMEM);
+  }
   dispatch(op);
 }
 
@@ -128,13 +128,30 @@ void Hub::cancel(Operation& op, Reason reason) noexcept {
   }
 }
 
+void Hub::list(Operation& op) noexcept {
+  op.previous = nullptr;
+  op.next = operations_;
+  if (operations_ != nullptr) operations_->previous = &op;
+  operations_ = &op;
+}
+
+void Hub::unlist(Operation& op) noexcept {
+  (op.previous != nullptr ? op.previous->next : operations_) = op.next;
+  if (op.next != nullptr) op.next->previous = op.previous;
+}
+
+// All that have started and not ended; `f` may end what it is given.
+template <class F>
+void Hub::for_each(F f) noexcept {
+  for (Operation* op = operations_; op != nullptr;) f(*std::exchange(op, op->next));
+  for (StreamState* s = streams_; s != nullptr; s = s->next_of_hub) {
+    for (Operation* op = s->oldest_wait(); op != nullptr;) f(*std::exchange(op, op->queued_after));
+  }
+}
+
 void Hub::cancel_all() noexcept {
   closed_ = true;
-  for (Operation* op = operations_; op != nullptr;) {
-    Operation& one = *op;
-    op = op->next;
-    cancel(one, Reason::kStopped);
-  }
+  for_each([this](Operation& op) noexcept { cancel(op, Reason::kStopped); });
   cancel_streams();
 }
 
@@ -143,17 +160,15 @@ void Hub::cancel_dropped() noexcept {
   if (ends()) return cancel_all();
   const DropsView drops;
   if (drops.empty()) return;
-  for (Operation* op = operations_; op != nullptr;) {
-    Operation& one = *op;
-    op = op->next;
-    if (drops.waited_for_by(*one.frame)) cancel(one, Reason::kStopped);
-  }
+  for_each([&](Operation& op) noexcept {
+    if (drops.waited_for_by(*op.frame)) cancel(op, Reason::kStopped);
+  });
 }
 
 void Hub::expire() noexcept {
   if (timers_.empty()) return;
   const Nanoseconds at = now();
-  while (!timers_.empty() && timers_.first().deadline <= at) {
+  while (!timers_.empty() && timers_.next() <= at) {
     Operation& op = timers_.first();
     timers_.remove(op);
     if (op.kind == Kind::kTimer) {
@@ -170,17 +185,26 @@ void Hub::end(Operation& op) noexcept {
   if (op.reason != Reason::kNone && (op.result == -ECANCELED || op.result == -EINTR)) {
     op.result = op.reason == Reason::kTimedOut ? -ETIMEDOUT : -ECANCELED;
   }
-  if (op.deadline != kNever) timers_.remove(op);
+  timers_.remove(op);
   if (op.kind == Kind::kReceive) static_cast<Receive&>(op).leave_shelf();
-  op.on_stop.reset();  // waits for a callback that runs on another thread: nobody posts it any more
+  ignore_token(op);  // nobody posts it any more
   leave_inbox(op);
-  if (op.chain != nullptr) return op.chain->part_ended(op);
-  (op.previous != nullptr ? op.previous->next : operations_) = op.next;
-  if (op.next != nullptr) op.next->previous = op.previous;
+  if (Chain* const chain = op.chain()) return chain->part_ended(op);
+  if (op.kind != Kind::kWait) unlist(op);
   TaskNode* const frame = op.frame;
   frame->link = nullptr;
   *ready_end_ = frame;
   ready_end_ = &frame->link;
+}
+
+void heed_token(Operation& op) noexcept {
+  Extras* const extras = op.extras();
+  if (extras == nullptr || !extras->token.stop_possible()) return;
+  extras->on_stop.emplace(std::move(extras->token), StopCallback{&op});
+}
+
+void ignore_token(Operation& op) noexcept {
+  if (Extras* const extras = op.extras()) extras->on_stop.reset();
 }
 
 // ---- from the awaiting frame ---------------------------------------------------------------
@@ -201,14 +225,16 @@ bool start(Operation& op, TaskNode* frame) noexcept {
   op.frame = frame;
   Hub* const own = current_hub;
   const bool waits = op.kind == Kind::kWait;  // of a stream, which stays on a pool's hub
-  Hub& here = op.wanted_hub != nullptr && !waits ? *op.wanted_hub
-              : own != nullptr         ? *own
-                                       : w->pool.io_home();
+  const Extras* const extras = op.extras();
+  Hub* const wanted = extras != nullptr && !waits ? extras->wanted_hub : nullptr;
+  Hub& here = wanted != nullptr ? *wanted : own != nullptr ? *own : w->pool.io_home();
   op.hub = waits ? &op.stream->home(here) : &here;
   const bool outside = op.hub != own;
   if (outside) op.news.store(InboxNode::kQueued | InboxNode::kStart, relaxed);  // nobody knows it yet
-  if (op.token.stop_requested()) op.reason = Reason::kStopped;
-  if (op.token.stop_possible()) op.on_stop.emplace(std::move(op.token), StopCallback{&op});
+  if (extras != nullptr) {
+    if (extras->token.stop_requested()) op.reason = Reason::kStopped;
+    heed_token(op);
+  }
   if (!outside) {
     own->start(op);
   } else {

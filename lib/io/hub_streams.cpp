@@ -23,7 +23,7 @@ void Hub::remove(StreamState& stream) noexcept {
       stream.next_of_hub;
   if (stream.next_of_hub != nullptr) stream.next_of_hub->previous_of_hub = stream.previous_of_hub;
   set_deadline(stream, kNever);
-  stream.on_stop.reset();  // waits for a callback that runs on another thread
+  ignore_token(stream);
   leave_inbox(stream);
 }
 
@@ -40,7 +40,7 @@ bool Hub::interrupt(StreamState& stream) noexcept {
 bool Hub::multishot() const noexcept { return driver_->multishot(); }
 
 bool Hub::set_deadline(Operation& op, Nanoseconds at) noexcept {
-  if (op.deadline != kNever) timers_.remove(op);
+  timers_.remove(op);
   return at == kNever || timers_.add(op, at);
 }
 

@@ -79,7 +79,7 @@ class Ring : public Driver {
   void watch_event() noexcept;
   void take(const io_uring_cqe& cqe) noexcept;
   void fill(io_uring_sqe& sqe, Operation& op) noexcept;
-  void use_registered(io_uring_sqe& sqe, const Operation& op) noexcept;
+  void use_registered(io_uring_sqe& sqe, const Extras& of) noexcept;
   virtual void enter(unsigned wait_for, Nanoseconds timeout) noexcept;
   virtual void reap() noexcept;
   // Relaxed, here and in ready(): what it leads to acquires.

@@ -112,22 +112,22 @@ void Ring::fill(io_uring_sqe& sqe, Operation& op) noexcept {
     prepare_poll(sqe, op.sqe());
   } else {
     sqe = op.sqe();
-    const bool registered = op.other_set.get() != nullptr || op.file_slot >= 0;
-    if (registered && made_) [[unlikely]] use_registered(sqe, op);
+    const Extras* const extras = op.extras();
+    if (extras != nullptr && made_) [[unlikely]] use_registered(sqe, *extras);
   }
   sqe.user_data = tag_of(op);
   op.place = Place::kKernel;
 }
 
 // The tables of a ring that is the program's own are the program's, too.
-void Ring::use_registered(io_uring_sqe& sqe, const Operation& op) noexcept {
-  if (op.file_slot >= 0 && files_.has(*op.file_set.get())) {
-    sqe.fd = op.file_slot;
+void Ring::use_registered(io_uring_sqe& sqe, const Extras& of) noexcept {
+  if (of.file_slot >= 0 && files_.has(*of.file_set.get())) {
+    sqe.fd = of.file_slot;
     sqe.flags |= IOSQE_FIXED_FILE;
   }
   const bool takes_buffer = sqe.opcode == IORING_OP_READ || sqe.opcode == IORING_OP_WRITE ||
                             sqe.opcode == IORING_OP_SEND_ZC;
-  FixedSet* const set = op.other_set.get();
+  FixedSet* const set = of.other_set.get();
   if (!takes_buffer || set == nullptr || !buffers_.has(*set)) return;
   switch (sqe.opcode) {
     case IORING_OP_READ: sqe.opcode = IORING_OP_READ_FIXED; break;

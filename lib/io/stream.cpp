@@ -66,7 +66,7 @@ void StreamState::send(NextBase& waiter) noexcept {
   if (reached == Reached::kTooEarly) {
     waiter.hub->post_new(waiter);  // the first wait is on its way, too
   } else if (reached == Reached::kTooLate) {
-    waiter.on_stop.reset();
+    ignore_token(waiter);
     await_last_touch();
     give_left_over(waiter);
     weft::detail::resume_on_own_pool(waiter.frame);
@@ -79,10 +79,10 @@ bool take_ready(NextBase& next) noexcept {
   return true;
 }
 
-void limit_stream(StreamState& stream, Nanoseconds time) noexcept { stream.time = time; }
+void limit_stream(StreamState& stream, Nanoseconds time) noexcept { stream.with_extras().time = time; }
 
 void stop_stream_on(StreamState& stream, std::stop_token stop) noexcept {
-  stream.token = std::move(stop);
+  stream.with_extras().token = std::move(stop);
 }
 
 void cancel_stream(StreamState& stream) noexcept { stream.cancel(); }
@@ -155,15 +155,15 @@ void StreamState::join(Hub& to) noexcept {
   hub = &to;
   wire_.connect(to);
   to.add(*this);
-  if (time != kNever) {
-    limit_ = after(time);
+  if (extras() != nullptr && extras()->time != kNever) {
+    limit_ = after(extras()->time);
     if (!to.set_deadline(*this, limit_)) finish(-ENOMEM);
   }
   if (const std::int32_t error = begin(to); error != 0) finish(error);
   if (to.closed() || cancelled_.load(relaxed)) reason = Reason::kStopped;  // relaxed: see cancel()
   if (reason != Reason::kNone) return stop();
   // It may be called at once, and then posts.
-  if (token.stop_possible()) on_stop.emplace(std::move(token), StopCallback{this});
+  heed_token(*this);
 }
 
 void StreamState::wait(NextBase& waiter) noexcept {
@@ -270,7 +270,7 @@ bool StreamState::leave_hub() noexcept {
   Hub& from = *hub;
   wire_.cut();
   // Waits for a callback that runs on another thread: it may be about to push what the owner posted.
-  on_stop.reset();
+  ignore_token(*this);
   // Whoever has posted is done with that, so the inbox says whether the owner has dropped it.
   const bool is_dropped = (from.leave_inbox(*this) & InboxNode::kStreamDropped) != 0;
   from.start_mail_of(*this);  // waits that are there: it has ended

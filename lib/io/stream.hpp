@@ -47,6 +47,8 @@ class StreamState : public Operation {
   void join(Hub& to) noexcept;
   void wait(NextBase& waiter) noexcept;
   void stop_waiting(NextBase& waiter) noexcept { waiting_.remove(waiter); }
+  /// The others follow by `queued_after`.
+  Operation* oldest_wait() const noexcept { return waiting_.first; }
   /// A completion has come: `result` and `completion_flags`. \param more there are others to come
   void completed(bool more) noexcept;
   /// Its deadline has passed.

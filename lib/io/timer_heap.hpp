@@ -20,6 +20,8 @@ class TimerHeap {
   bool empty() const noexcept { return heap_.empty(); }
   /// The one that is due first. Precondition: not empty.
   Operation& first() const noexcept { return *heap_.front().operation; }
+  /// Its deadline. The same.
+  Nanoseconds next() const noexcept { return heap_.front().deadline; }
 
   /// Precondition: it is not in the heap, and `deadline` is not kNever.
   /// \return false: there is no memory, nothing has changed. Never after a remove without an add since.
@@ -30,15 +32,17 @@ class TimerHeap {
     } catch (...) {  // std::bad_alloc
       return false;
     }
-    op.deadline = deadline;
+    op.with_extras().deadline = deadline;
     rise(heap_.size() - 1, timer);
     return true;
   }
 
-  /// Precondition: it is in the heap.
+  /// Nothing, unless it is in the heap.
   void remove(Operation& op) noexcept {
-    op.deadline = kNever;
-    const std::size_t place = op.heap_place;
+    Extras* const extras = op.extras();
+    if (extras == nullptr || extras->deadline == kNever) return;
+    extras->deadline = kNever;
+    const std::size_t place = extras->heap_place;
     const Timer last = heap_.back();
     heap_.pop_back();
     if (place == heap_.size()) return;
@@ -60,7 +64,7 @@ class TimerHeap {
 
   void put(std::size_t place, Timer timer) noexcept {
     heap_[place] = timer;
-    timer.operation->heap_place = place;
+    timer.operation->extras()->heap_place = place;
   }
 
   // Puts `timer` at `place`, which is free, or above.

@@ -31,7 +31,7 @@ class Timers {
     check();
   }
   void remove(std::size_t i) {
-    order_.erase(order_.find(all_[i].deadline));
+    order_.erase(order_.find(all_[i].extras()->deadline));
     heap_.remove(all_[i]);
     present_[i] = false;
     check();
@@ -42,7 +42,9 @@ class Timers {
  private:
   void check() const {
     BOOST_REQUIRE(heap_.empty() == order_.empty());
-    if (!order_.empty()) BOOST_REQUIRE(heap_.first().deadline == *order_.begin());
+    if (order_.empty()) return;
+    BOOST_REQUIRE(heap_.next() == *order_.begin());
+    BOOST_REQUIRE(heap_.first().extras()->deadline == *order_.begin());
   }
 
   std::vector<Operation> all_;

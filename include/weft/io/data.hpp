@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <span>
 
-#include "weft/io/operation.hpp"
+#include "weft/io/awaitable.hpp"
 
 namespace weft::io {
 
@@ -71,7 +71,7 @@ class Splice : public Awaitable<Splice, std::size_t> {
     sqe().splice_off_in = from_offset;
     sqe().splice_fd_in = from.get();
     sqe().splice_flags = flags;
-    other_set = FixedRef(from.set());
+    keep(from.set());
   }
 };
 

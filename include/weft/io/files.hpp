@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-#include "weft/io/operation.hpp"
+#include "weft/io/awaitable.hpp"
 
 namespace weft::io {
 
@@ -36,7 +36,7 @@ class PathOperation : public Awaitable<Derived, T> {
   void in(std::uint8_t opcode, BorrowedFd directory, std::uint32_t length) noexcept {
     this->entry(opcode, directory.get());
     this->sqe().len = length;
-    this->file_set = FixedRef(directory.set());
+    if (directory.set() != nullptr) this->with_extras().file_set = FixedRef(directory.set());
   }
 
  private:
@@ -88,7 +88,7 @@ class ChangeDirectory : public PathOperation<ChangeDirectory, void> {
       : PathOperation(std::move(path), std::move(second_path)) {
     in(opcode, directory, static_cast<std::uint32_t>(second_directory.get()));  // or AT_FDCWD
     sqe().rename_flags = flags;
-    other_set = FixedRef(second_directory.set());
+    keep(second_directory.set());
   }
 };
 

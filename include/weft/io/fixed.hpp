@@ -150,7 +150,7 @@ namespace detail {
 /// An operation on a buffer that it keeps.
 template <class Op>
 Op with(FixedBuffer buffer, Op op) noexcept {
-  op.other_set = FixedRef(buffer.set());
+  op.keep(buffer.set());
   return op;
 }
 

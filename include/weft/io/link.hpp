@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "weft/io/operation.hpp"
+#include "weft/io/awaitable.hpp"
 #include "weft/io/sockets.hpp"
 
 namespace weft::io {

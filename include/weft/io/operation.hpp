@@ -2,20 +2,19 @@
 #pragma once
 
 /// \file
-/// What all operations are: an awaitable that lives in the frame which awaits it, and stays there
-/// until the kernel is done with it. `docs/design/io.md`.
+/// What all operations are to their hub and driver: they live in the frame that awaits them, and stay there
+/// until the kernel is done with them. `docs/design/io.md`.
 
 #include <linux/io_uring.h>
 
 #include <chrono>
-#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <stop_token>
-#include <type_traits>
 #include <utility>
 
 #include "weft/detail/atomic.hpp"
@@ -23,11 +22,6 @@
 #include "weft/detail/task_node.hpp"
 #include "weft/io/fd.hpp"
 #include "weft/io/fixed_ref.hpp"
-#include "weft/io/result.hpp"
-
-namespace weft::io {
-class Reactor;
-}
 
 namespace weft::io::detail {
 
@@ -35,6 +29,7 @@ using weft::detail::TaskNode;
 
 class Chain;
 class Hub;
+class Shelf;
 class StreamState;
 
 /// Nanoseconds of the steady clock, or a duration.
@@ -99,29 +94,57 @@ struct StopCallback {
   WEFT_API void operator()() const noexcept;
 };
 
+/// What few operations have. It is made when it is needed: the others never touch its memory.
+struct Extras {
+  Extras() noexcept = default;
+  /// As of an Operation.
+  Extras(Extras&& other) noexcept
+      : time(other.time),
+        token(std::move(other.token)),
+        wanted_hub(other.wanted_hub),
+        file_slot(other.file_slot),
+        file_set(std::move(other.file_set)),
+        other_set(std::move(other.other_set)) {}
+  Extras& operator=(Extras&&) = delete;
+  ~Extras() = default;
+
+  Nanoseconds time = kNever;      ///< as given: how long it may take
+  Nanoseconds deadline = kNever;  ///< of the steady clock, once started: it is in the hub's heap then
+  std::size_t heap_place = 0;     ///< in that heap
+  std::stop_token token;
+  std::optional<std::stop_callback<StopCallback>> on_stop;
+  Hub* wanted_hub = nullptr;  ///< that of a Reactor, or any
+  Chain* chain = nullptr;     ///< of which it is a part; then it has no frame
+  int file_slot = -1;  ///< if the descriptor is of FixedFiles: its number in the table of a ring, or -1
+  FixedRef file_set;   ///< if the descriptor is of FixedFiles: those
+  FixedRef other_set;  ///< the FixedBuffers in which the buffer lies, or FixedFiles of a second descriptor
+};
+
 /// One operation: all that its hub and its driver need to know, so that nothing is allocated but
 /// the heap of deadlines.
 /// Movable until it is awaited. From then on until it has ended it belongs to its hub's thread, but
 /// for the members of InboxNode.
+///
+/// Thousands are under way where there are thousands of connections, each on memory that has gone cold
+/// since it was used last. So what all of them need comes first, on two cache lines, and what is not
+/// needed is not written.
 class Operation : public InboxNode {
  public:
-  Operation() noexcept = default;
+  Operation() noexcept { std::memset(entry_, 0, sizeof entry_); }
+  /// A wait for an item: it has no entry.
+  explicit Operation(StreamState* of) noexcept : kind(Kind::kWait), stream(of) {}
   Operation(Operation&& other) noexcept
-      : token(std::move(other.token)),
-        file_set(std::move(other.file_set)),
-        other_set(std::move(other.other_set)),
-        file_slot(other.file_slot),
-        kind(other.kind),
-        wanted_hub(other.wanted_hub),
-        step(other.step),
-        call(other.call),
-        time(other.time),
-        stream(other.stream),
-        done_bytes(other.done_bytes) {
+      : kind(other.kind), step(other.step), stream(other.stream), done_bytes(other.done_bytes), call(other.call) {
+    if (other.has_extras_) {
+      std::construct_at(&extras_, std::move(other.extras_));
+      has_extras_ = true;
+    }
     std::memcpy(entry_, other.entry_, sizeof entry_);
   }
   Operation& operator=(Operation&&) = delete;
-  ~Operation() = default;
+  ~Operation() {
+    if (has_extras_) [[unlikely]] std::destroy_at(&extras_);
+  }
 
   /// What is to be done, all but `user_data`, which is the driver's.
   io_uring_sqe& sqe() noexcept { return *reinterpret_cast<io_uring_sqe*>(entry_); }
@@ -129,183 +152,73 @@ class Operation : public InboxNode {
     return *reinterpret_cast<const io_uring_sqe*>(entry_);
   }
 
+  /// Or nullptr.
+  Extras* extras() noexcept { return has_extras_ ? &extras_ : nullptr; }
+  const Extras* extras() const noexcept { return has_extras_ ? &extras_ : nullptr; }
+  /// Makes them, if there are none.
+  Extras& with_extras() noexcept {
+    if (!has_extras_) {
+      std::construct_at(&extras_);
+      has_extras_ = true;
+    }
+    return extras_;
+  }
+  Chain* chain() const noexcept { return has_extras_ ? extras_.chain : nullptr; }
+
   /// For an entry on that descriptor: if it is of FixedFiles, they stay.
   void keep(BorrowedFd fd) noexcept {
-    file_slot = fd.slot();
-    file_set = FixedRef(fd.set());
+    if (fd.set() == nullptr) return;
+    with_extras().file_slot = fd.slot();
+    with_extras().file_set = FixedRef(fd.set());
   }
-
-  // Few operations need these: nobody writes them before, so that the rest lies on fewer cache lines.
-  Operation* queued_before;  ///< in a queue of the driver's
-  Operation* queued_after;
-  std::size_t heap_place;    ///< in the hub's heap of deadlines
-  std::optional<std::stop_callback<StopCallback>> on_stop;
-
-  std::stop_token token;
-  FixedRef file_set;   ///< if the descriptor is of FixedFiles: those
-  FixedRef other_set;  ///< the FixedBuffers in which the buffer lies, or FixedFiles of a second descriptor
-  int file_slot = -1;  ///< if the descriptor is of FixedFiles: its number in the table of a ring, or -1
+  /// The same for a second one, or a buffer of FixedBuffers.
+  void keep(FixedSet* other) noexcept {
+    if (other != nullptr) with_extras().other_set = FixedRef(other);
+  }
 
   std::int32_t result = 0;  ///< as a completion has it: a value, or an error number negated
   std::uint32_t completion_flags = 0;  ///< of the last completion, where more than `result` counts
   std::uint32_t generation = 0;
-  TaskNode* frame = nullptr;
-  Hub* hub = nullptr;
-  Operation* previous = nullptr;  ///< in the hub's list of all that has started
-  Operation* next = nullptr;      ///< in that list; before, in the list of its outside thread
 
   Kind kind = Kind::kEntry;
   Reason reason = Reason::kNone;
   Place place = Place::kNowhere;
   std::uint8_t driver_state = 0;
-  bool linked = false;              ///< of a chain: the driver has all of it
-  bool ending = false;              ///< the driver was asked to end it, since it was started last
-  Hub* wanted_hub = nullptr;  ///< that of a Reactor, or any
+  bool linked = false;  ///< of a chain: the driver has all of it
+  bool ending = false;  ///< the driver was asked to end it, since it was started last
+  bool ended = false;   ///< of Kind::kWait: there is no item, and will be none
+
+ private:
+  bool has_extras_ = false;
+
+ public:
+  TaskNode* frame = nullptr;
+  Hub* hub = nullptr;
 
   /// After each completion, unless it was cancelled. \return true: `sqe` is to be started (again);
   /// false: `result` is that of the operation
   bool (*step)(Operation&) noexcept = nullptr;
+  StreamState* stream = nullptr;  ///< of Kind::kWait; from the start on any thread may look at it
+
+  // Written where they are needed:
+  Operation* queued_before;  ///< in a queue of the driver's, or a stream's
+  Operation* queued_after;
+  Shelf* shelf;              ///< of Kind::kWait: of the buffer, if `completion_flags` name one
+  Operation* previous;       ///< in the hub's list of all that has started
+  Operation* next;           ///< in that list; before, in the list of its outside thread
+
+  std::uint64_t done_bytes = 0;  ///< of an operation that goes on until all is done
   /// Runs on a helper thread, may block. \return as `result`
   std::int32_t (*call)(Operation&) noexcept = nullptr;
-
-  Nanoseconds time = kNever;      ///< as given: how long it may take
-  Nanoseconds deadline = kNever;  ///< of the steady clock, once started: it is in the hub's heap then
-
-  StreamState* stream = nullptr;  ///< of Kind::kWait; from the start on any thread may look at it
-  Chain* chain = nullptr;         ///< of which it is a part; then it has no frame
-
-  std::uint64_t done_bytes = 0;     ///< of an operation that goes on until all is done
-  int driver_fd = -1;               ///< of epoll: what it waits for, and
-  std::uint32_t driver_events = 0;  ///< which events
+  int driver_fd;                ///< of epoll: what it waits for, and
+  std::uint32_t driver_events;  ///< which events
 
  private:
+  union {
+    Extras extras_;
+  };
   // Bytes, because the kernel's struct has a member that ISO C++ allows at no place but the last.
-  alignas(io_uring_sqe) std::byte entry_[sizeof(io_uring_sqe)] = {};
-};
-
-/// Whose thread runs what is awaited on it.
-WEFT_API Hub& hub_of(Reactor& reactor) noexcept;
-
-/// Suspends `frame` until `op` has ended. \return false: it has ended already
-WEFT_API bool start(Operation& op, TaskNode* frame) noexcept;
-
-/// An error number negated, as an error_code.
-inline std::error_code error_of(std::int32_t result) noexcept {
-  return {-result, std::system_category()};
-}
-
-/// What `co_await` of an operation gives, by the type of its value.
-template <class T>
-Result<T> result_of(const Operation& op) {
-  if (op.result < 0) return error_of(op.result);
-  if constexpr (std::is_void_v<T>) {
-    return {};
-  } else if constexpr (std::is_same_v<T, Fd>) {
-    return Fd(op.result);
-  } else {
-    return static_cast<T>(op.result);
-  }
-}
-
-/// Awaits an operation where it is, a temporary or not (GCC 12 would copy the latter).
-template <class Op>
-struct Awaiter {
-  Op& op;
-  bool await_ready() const noexcept { return op.await_ready(); }
-  template <class P>
-  bool await_suspend(std::coroutine_handle<P> frame) noexcept {
-    frame.promise().before_suspend();
-    return op.await_suspend(frame);
-  }
-  decltype(auto) await_resume() { return op.await_resume(); }
-};
-
-/// For PromiseBase::await_transform, which finds it by its argument.
-template <class Op>
-  requires requires { typename Op::ParksItself; }
-Awaiter<Op> awaiter_of(Op& op) noexcept {
-  return {op};
-}
-
-/// Base of every operation type. `Derived::prepare()` is called when it is awaited, and so does not
-/// move any more.
-template <class Derived, class T, class Base = Operation>
-class [[nodiscard]] Awaitable : public Base {
- public:
-  using Base::Base;
-  using ParksItself = void;  ///< for PromiseBase::await_transform
-  using value_type = T;
-
-  /// Cancels it after that time, counted from when it is awaited: the result is then
-  /// std::errc::timed_out, unless it was done by then. std::errc::not_enough_memory: there is none for
-  /// one more deadline, and it has not begun.
-  template <class Rep, class Period>
-  Derived&& timeout(std::chrono::duration<Rep, Period> limit) && noexcept {
-    return std::move(self().timeout(limit));
-  }
-  template <class Rep, class Period>
-  Derived& timeout(std::chrono::duration<Rep, Period> limit) & noexcept {
-    this->time = to_nanoseconds(limit);
-    return self();
-  }
-
-  /// Cancels it once the token says so: the result is then std::errc::operation_canceled, unless
-  /// it was done by then.
-  Derived&& stop_on(std::stop_token stop) && noexcept {
-    return std::move(self().stop_on(std::move(stop)));
-  }
-  Derived& stop_on(std::stop_token stop) & noexcept {
-    this->token = std::move(stop);
-    return self();
-  }
-
-  /// Has the program's own ring run it: see reactor.hpp.
-  Derived&& on(Reactor& reactor) && noexcept { return std::move(self().on(reactor)); }
-  Derived& on(Reactor& reactor) & noexcept {
-    this->wanted_hub = &hub_of(reactor);
-    return self();
-  }
-
-  bool await_ready() const noexcept { return false; }
-
-  template <class P>
-  bool await_suspend(std::coroutine_handle<P> frame_handle) noexcept {
-    static_assert(std::is_base_of_v<TaskNode, P>,
-                  "co_await of a weft::io operation works inside a weft::Task only");
-    self().prepare();
-    return start(*this, &frame_handle.promise());
-  }
-
-  Result<T> await_resume() { return result_of<T>(*this); }
-
-  /// Nothing to do, for most.
-  void prepare() noexcept {}
-
- protected:
-  void entry(std::uint8_t opcode, int fd, const void* address = nullptr, std::size_t length = 0,
-             std::uint64_t offset = 0) noexcept {
-    this->sqe().opcode = opcode;
-    this->sqe().fd = fd;
-    this->sqe().off = offset;
-    point_to(address);
-    this->sqe().len = clamped(length);
-  }
-  void entry(std::uint8_t opcode, BorrowedFd fd, const void* address = nullptr,
-             std::size_t length = 0, std::uint64_t offset = 0) noexcept {
-    entry(opcode, fd.get(), address, length, offset);
-    this->keep(fd);
-  }
-  void point_to(const void* address) noexcept {
-    this->sqe().addr = reinterpret_cast<std::uintptr_t>(address);
-  }
-  /// As the system calls do: at most 2 GiB less a page at once.
-  static std::uint32_t clamped(std::size_t length) noexcept {
-    constexpr std::size_t kMost = 0x7FFF'F000;
-    return static_cast<std::uint32_t>(length < kMost ? length : kMost);
-  }
-
- private:
-  Derived& self() noexcept { return static_cast<Derived&>(*this); }
+  alignas(io_uring_sqe) std::byte entry_[sizeof(io_uring_sqe)];
 };
 
 }  // namespace weft::io::detail

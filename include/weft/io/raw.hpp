@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "weft/io/operation.hpp"
+#include "weft/io/awaitable.hpp"
 
 namespace weft::io {
 

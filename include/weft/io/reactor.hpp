@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "weft/io/operation.hpp"
+#include "weft/io/awaitable.hpp"
 
 struct io_uring;  // of liburing
 

@@ -6,8 +6,8 @@
 
 #include <cstdint>
 
+#include "weft/io/awaitable.hpp"
 #include "weft/io/buffers.hpp"
-#include "weft/io/operation.hpp"
 
 namespace weft::io {
 

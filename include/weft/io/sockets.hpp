@@ -13,8 +13,8 @@
 #include <span>
 #include <string>
 
+#include "weft/io/awaitable.hpp"
 #include "weft/io/data.hpp"
-#include "weft/io/operation.hpp"
 
 struct addrinfo;
 

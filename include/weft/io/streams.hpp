@@ -20,8 +20,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "weft/io/awaitable.hpp"
 #include "weft/io/buffers.hpp"
-#include "weft/io/operation.hpp"
 
 namespace weft::io {
 
@@ -33,13 +33,7 @@ namespace detail {
 /// Waits for one item of a stream.
 class NextBase : public Operation {
  public:
-  explicit NextBase(StreamState* of) noexcept {
-    kind = Kind::kWait;
-    stream = of;
-  }
-
-  Shelf* shelf = nullptr;  ///< of the buffer, if `completion_flags` name one
-  bool ended = false;      ///< there is no item, and will be none
+  using Operation::Operation;
 };
 
 /// \return true: `next` has an item, or the end

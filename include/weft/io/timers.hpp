@@ -6,7 +6,7 @@
 
 #include <chrono>
 
-#include "weft/io/operation.hpp"
+#include "weft/io/awaitable.hpp"
 
 namespace weft::io {
 
@@ -17,14 +17,14 @@ class Sleep : public Awaitable<Sleep, void> {
  public:
   explicit Sleep(Nanoseconds length) noexcept {
     kind = Kind::kTimer;
-    time = length;
+    with_extras().time = length;
     length_ = length;
   }
   template <class Rep, class Period>
   Sleep& timeout(std::chrono::duration<Rep, Period> limit) & noexcept {
     const Nanoseconds most = to_nanoseconds(limit);
     cut_short_ = most < length_;
-    time = cut_short_ ? most : length_;
+    with_extras().time = cut_short_ ? most : length_;
     return *this;
   }
   template <class Rep, class Period>
