@@ -76,7 +76,7 @@ bool AdoptedRing::cancel(Operation& op) noexcept {
 }
 
 void AdoptedRing::submit(Nanoseconds deadline) noexcept {
-  wake_at(deadline);
+  wake_at(std::min(deadline, again_at_));
   if (unsubmitted()) enter(0, kNever);
 }
 

@@ -79,7 +79,7 @@ Epoll::Epoll(Hub& hub, int event)
 }
 
 bool Epoll::cancel(Operation& op) noexcept {
-  if (op.driver_state == kWithHelper) return hub_.helpers(op).withdraw(op);
+  if (op.driver_state == kWithHelper) return hub_.helpers(op).cancel(op);
   if (op.driver_events == 0) {
     to_try_.remove(op);
   } else {

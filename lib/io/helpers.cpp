@@ -7,8 +7,13 @@ namespace weft::io::detail {
 
 namespace {
 
-void run_here(Operation& op) noexcept {
-  op.result = op.call(op);
+// Whether its call may wait for ever, as those on files do not.
+bool waits(const Operation& op) noexcept {
+  return op.kind == Kind::kEntry &&
+         (op.sqe().opcode == IORING_OP_OPENAT || op.sqe().opcode == IORING_OP_CONNECT);
+}
+
+void post(Operation& op) noexcept {
   op.hub->post(op, InboxNode::kFinished);  // the operation may be gone after that
 }
 
@@ -20,20 +25,22 @@ void Helpers::stop() noexcept {
     stopping_ = true;
   }
   filled_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
+  for (std::size_t i = 0; i < num_helpers_; ++i) helpers_[i].thread.join();
+  num_helpers_ = 0;
 }
 
 void Helpers::run(Operation& op) noexcept {
   std::unique_lock lock(mutex_);
-  if (queued_ >= idle_ && threads_.size() < kMost) {
+  if (queued_ >= idle_ && num_helpers_ < kMost) {
     try {
-      threads_.reserve(kMost);
-      threads_.emplace_back([this] { work(); });
+      Helper& next = helpers_[num_helpers_];
+      next.thread = std::thread([this, &next] { work(next); });
+      ++num_helpers_;
     } catch (...) {  // std::system_error, std::bad_alloc
-      if (threads_.empty()) {
+      if (num_helpers_ == 0) {
         lock.unlock();
-        return run_here(op);
+        op.result = op.call(op);
+        return post(op);
       }
     }
   }
@@ -42,14 +49,19 @@ void Helpers::run(Operation& op) noexcept {
   filled_.notify_one();
 }
 
-bool Helpers::withdraw(Operation& op) noexcept {
+bool Helpers::cancel(Operation& op) noexcept {
   const std::lock_guard guard(mutex_);
-  if (op.place != Place::kWaiting) return false;
-  remove(op);
-  return true;
+  if (op.place == Place::kWaiting) {
+    remove(op);
+    return true;
+  }
+  for (Helper& helper : helpers_) {
+    if (helper.running == &op) helper.interruption.begin();
+  }
+  return false;
 }
 
-void Helpers::work() {
+void Helpers::work(Helper& self) {
   std::unique_lock lock(mutex_);
   for (;;) {
     while (first_ == nullptr && !stopping_) {
@@ -61,8 +73,17 @@ void Helpers::work() {
     Operation& op = *first_;
     remove(op);
     op.place = Place::kHelper;
+    if (waits(op)) {
+      self.running = &op;
+      self.interruption.bind_to_this_thread();
+    }
     lock.unlock();
-    run_here(op);
+    op.result = op.call(op);
+    lock.lock();
+    self.running = nullptr;
+    self.interruption.end();
+    lock.unlock();
+    post(op);
     lock.lock();
   }
 }

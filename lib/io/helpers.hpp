@@ -4,11 +4,13 @@
 /// \file
 /// The few threads of a pool that make calls which block: names, and files where there is no ring.
 
+#include <array>
 #include <condition_variable>
+#include <cstddef>
 #include <mutex>
 #include <thread>
-#include <vector>
 
+#include "io/interruption.hpp"
 #include "weft/io/operation.hpp"
 
 namespace weft::io::detail {
@@ -30,11 +32,17 @@ class Helpers {
   /// Posts `op` to its hub when it is done, with kFinished. If no thread can be started, the caller
   /// runs it.
   void run(Operation& op) noexcept;
+  /// If it has begun, and waits for somebody, its call ends with EINTR.
   /// \return true: it has not begun, and is the caller's again
-  bool withdraw(Operation& op) noexcept;
+  bool cancel(Operation& op) noexcept;
 
  private:
-  void work();
+  struct Helper {
+    std::thread thread;
+    Operation* running = nullptr;
+    Interruption interruption;
+  };
+  void work(Helper& self);
   void append(Operation& op) noexcept;
   void remove(Operation& op) noexcept;
 
@@ -45,7 +53,8 @@ class Helpers {
   std::size_t idle_ = 0;
   std::size_t queued_ = 0;
   bool stopping_ = false;
-  std::vector<std::thread> threads_;
+  std::array<Helper, kMost> helpers_;
+  std::size_t num_helpers_ = 0;
 };
 
 }  // namespace weft::io::detail

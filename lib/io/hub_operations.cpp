@@ -112,7 +112,7 @@ void Hub::cancel(Operation& op, Reason reason) noexcept {
   switch (op.kind) {
     case Kind::kTimer: return completed(op, -ECANCELED);
     case Kind::kCall:
-      if (helpers(op).withdraw(op)) completed(op, -ECANCELED);
+      if (helpers(op).cancel(op)) completed(op, -ECANCELED);
       return;
     case Kind::kWait:
       op.stream->stop_waiting(static_cast<NextBase&>(op));

@@ -102,6 +102,8 @@ class Ring : public Driver {
   bool event_watched_ = false;
   Line waiting_;     // for an entry, where the kernel takes none
   Line to_cancel_;   // in the kernel; their cancellations wait for an entry
+  Line cancelled_;   // in the kernel, which was told
+  Nanoseconds again_at_ = kNever;  // when it is told again: it did not find one
   FixedTable buffers_{hub_, ring_, false};
   FixedTable files_{hub_, ring_, true};
 };

@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -15,6 +16,9 @@
 namespace weft::io::detail {
 
 namespace {
+
+// Before a request is cancelled that was not found: most are by then where they stay, or have ended.
+constexpr Nanoseconds kPause = 1'000'000;
 
 // True if EAGAIN means that the descriptor has O_NONBLOCK, where the kernel does not wait by itself.
 bool would_wait(const io_uring_sqe& sqe) noexcept {
@@ -39,7 +43,7 @@ bool would_wait(const io_uring_sqe& sqe) noexcept {
 
 bool Ring::ready() const noexcept {
   return *ring_.cq.khead != std::atomic_ref<unsigned>(*ring_.cq.ktail).load(relaxed) ||
-         kernel_has_more();
+         kernel_has_more() || again_at_ != kNever;
 }
 
 void Ring::enter(unsigned wait_for, Nanoseconds timeout) noexcept {
@@ -72,6 +76,7 @@ void Ring::poll(bool submit) noexcept {
 
 void Ring::wait(Nanoseconds timeout) noexcept {
   give_waiting();
+  if (again_at_ != kNever) timeout = std::min(timeout, std::max<Nanoseconds>(again_at_ - now(), 0));
   // Not to sleep with what could be given, nor without the event that is to wake us.
   enter(event_watched_ && !any_waits() ? 1 : 0, timeout);
   reap();
@@ -94,7 +99,12 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
     event_watched_ = more;
     return;
   }
-  if (cqe.user_data == cancellation_) return;
+  if (cqe.user_data == cancellation_) {
+    // While a request is on its way from one state to another, from a poll to a thread that blocks for it, say,
+    // the kernel does not find it. Or it has ended, and its completion is here, or on its way.
+    if (cqe.res == -ENOENT && !cancelled_.empty() && again_at_ == kNever) again_at_ = now() + kPause;
+    return;
+  }
   Operation& op = operation_of(cqe.user_data);
   op.completion_flags = cqe.flags;
   if (more) {
@@ -104,6 +114,7 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
     return;
   }
   if (op.place == Place::kCancelling) to_cancel_.remove(op);
+  if (op.place == Place::kCancelled) cancelled_.remove(op);
   op.place = Place::kNowhere;
   std::int32_t result = (cqe.flags & IORING_CQE_F_NOTIF) != 0 ? op.result : cqe.res;
   const bool was_poll = op.driver_state == kItsPoll;

@@ -91,6 +91,15 @@ void Ring::give(Operation& op) noexcept {
 
 void Ring::give_waiting() noexcept {
   watch_event();
+  if (again_at_ != kNever && now() >= again_at_) {
+    again_at_ = kNever;
+    while (!cancelled_.empty()) {
+      Operation& op = *cancelled_.first;
+      cancelled_.remove(op);
+      op.place = Place::kCancelling;
+      to_cancel_.append(op);
+    }
+  }
   while (!to_cancel_.empty() && io_uring_sq_space_left(&ring_) != 0) {
     Operation& op = *to_cancel_.first;
     to_cancel_.remove(op);
@@ -154,6 +163,8 @@ bool Ring::cancel(Operation& op) noexcept {
   sqe->fd = -1;
   sqe->addr = tag_of(op);
   sqe->user_data = cancellation_;
+  op.place = Place::kCancelled;
+  cancelled_.append(op);
   return false;
 }
 

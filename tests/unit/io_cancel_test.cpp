@@ -4,7 +4,15 @@
 
 #include <weft/weft.hpp>
 
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <csignal>
 
 #include <atomic>
 #include <filesystem>
@@ -202,6 +210,73 @@ WEFT_IO_TEST_EACH_WORKERS(a_cancelled_open_or_connect_leaks_nothing) {
   });
   BOOST_TEST_MESSAGE("done all the same: " << done.load() << " of 400");
   BOOST_TEST(open_here() == before);
+}
+
+// A FIFO that nobody has open at the other end, a listener that accepts nobody: more of them at once than there
+// are helpers. The calls in which helpers wait are interrupted, also if the program has blocked all signals; and
+// the kernel finds what is on its way from a poll to one of its own threads, in the end.
+WEFT_IO_TEST_EACH_WORKERS(what_waits_for_a_peer) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  weft::test::TemporaryDirectory directory;
+  const std::string fifo = directory / "fifo";
+  BOOST_REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = directory / "socket";
+  name.copy(address.sun_path, sizeof address.sun_path - 1);
+  const auto* const named = reinterpret_cast<const sockaddr*>(&address);
+  const auto new_socket = [] { return io::Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)); };
+  const io::Fd listener = new_socket();
+  BOOST_REQUIRE(::bind(listener.get(), named, sizeof address) == 0);
+  BOOST_REQUIRE(::listen(listener.get(), 0) == 0);
+  const io::Fd first = new_socket();  // and the queue is full
+  BOOST_REQUIRE(::connect(first.get(), named, sizeof address) == 0);
+
+  const bool opens_wait = io::backend() == "epoll";  // io_uring opens a FIFO as with O_NONBLOCK
+  const auto open = [&](int flags, std::stop_token stop) -> Task<std::error_code> {
+    co_return (co_await io::openat(io::borrow(AT_FDCWD), fifo, flags).stop_on(std::move(stop))).error();
+  };
+  const auto connect = [&](std::stop_token stop) -> Task<std::error_code> {
+    const io::Fd socket = new_socket();
+    co_return (co_await io::connect(socket, named, sizeof address).stop_on(std::move(stop))).error();
+  };
+  {
+    Threadpool pool(workers);
+    for (int round = 0; round < 20; ++round) {
+      std::stop_source stop;
+      std::vector<Flowvar<std::error_code>> waiting;
+      for (int i = 0; i < 6; ++i) {
+        const bool opens = opens_wait && i % 2 == 0;
+        waiting.push_back(pool.spawn(opens ? open(O_RDONLY, stop.get_token()) : connect(stop.get_token())));
+      }
+      if (round % 2 == 0) std::this_thread::sleep_for(1ms);  // so that some have begun
+      stop.request_stop();
+      for (auto& one : waiting) BOOST_TEST((pool.sync(std::move(one)) == std::errc::operation_canceled));
+      pool.run([&]() -> Task<> {
+        const io::Fd socket = new_socket();
+        const auto connected = co_await io::connect(socket, named, sizeof address).timeout(1ms);
+        BOOST_TEST((connected.error() == std::errc::timed_out));
+        if (!opens_wait) co_return;
+        const auto file = co_await io::openat(io::borrow(AT_FDCWD), fifo, O_WRONLY).timeout(1ms);
+        BOOST_TEST((file.error() == std::errc::timed_out));
+      });
+      { Flowvar<std::error_code> dropped = pool.spawn(connect({})); }
+      { Flowvar<std::error_code> dropped = pool.spawn(open(O_WRONLY, {})); }
+    }
+    if (opens_wait) {  // with its peer it goes on as if nothing had been
+      Flowvar<std::error_code> reader = pool.spawn(open(O_RDONLY, {}));
+      BOOST_TEST(!pool.run(open(O_WRONLY, {})));
+      BOOST_TEST(!pool.sync(std::move(reader)));
+    }
+    for (int i = 0; i < 6; ++i) {
+      pool.spawn_detached([&]() -> Task<> { (void)co_await open(O_RDONLY, {}); });
+      pool.spawn_detached([&]() -> Task<> { (void)co_await connect({}); });
+    }
+    std::this_thread::sleep_for(1ms);
+  }  // as is all that waits when the pool goes
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 WEFT_IO_TEST_EACH_WORKERS(by_dropping_the_flowvar) {

@@ -83,6 +83,7 @@ enum class Place : std::uint8_t {
   kWaiting,     ///< for room, for readiness, or for a helper
   kKernel,
   kCancelling,  ///< in the kernel, and its cancellation waits for room
+  kCancelled,   ///< in the kernel, and so is its cancellation, or was
   kHelper,
 };
 
