@@ -73,16 +73,19 @@ void Helpers::work(Helper& self) {
     Operation& op = *first_;
     remove(op);
     op.place = Place::kHelper;
-    if (waits(op)) {
+    const bool may_wait = waits(op);
+    if (may_wait) {
       self.running = &op;
-      self.interruption.bind_to_this_thread();
+      self.interruption.enter();
     }
     lock.unlock();
     op.result = op.call(op);
-    lock.lock();
-    self.running = nullptr;
-    self.interruption.end();
-    lock.unlock();
+    if (may_wait) {
+      lock.lock();
+      self.running = nullptr;
+      self.interruption.leave();
+      lock.unlock();
+    }
     post(op);
     lock.lock();
   }

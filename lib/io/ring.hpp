@@ -103,7 +103,10 @@ class Ring : public Driver {
   Line waiting_;     // for an entry, where the kernel takes none
   Line to_cancel_;   // in the kernel; their cancellations wait for an entry
   Line cancelled_;   // in the kernel, which was told
+  static constexpr Nanoseconds kLeastPause = 1'000'000;
+  static constexpr Nanoseconds kMostPause = 100'000'000;
   Nanoseconds again_at_ = kNever;  // when it is told again: it did not find one
+  Nanoseconds pause_ = kLeastPause;  // until then; doubles as long as some are left
   FixedTable buffers_{hub_, ring_, false};
   FixedTable files_{hub_, ring_, true};
 };

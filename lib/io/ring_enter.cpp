@@ -17,8 +17,12 @@ namespace weft::io::detail {
 
 namespace {
 
-// Before a request is cancelled that was not found: most are by then where they stay, or have ended.
-constexpr Nanoseconds kPause = 1'000'000;
+// Of a call in a thread of the kernel's that was cancelled: an error number of the kernel's own, which splice and
+// opening a FIFO do not change into EINTR.
+bool to_be_restarted(std::int32_t result) noexcept {
+  constexpr std::int32_t kSystem = 512, kNoInterrupt = 513, kNoHandler = 514, kBlock = 516;
+  return result == -kSystem || result == -kNoInterrupt || result == -kNoHandler || result == -kBlock;
+}
 
 // True if EAGAIN means that the descriptor has O_NONBLOCK, where the kernel does not wait by itself.
 bool would_wait(const io_uring_sqe& sqe) noexcept {
@@ -43,7 +47,7 @@ bool would_wait(const io_uring_sqe& sqe) noexcept {
 
 bool Ring::ready() const noexcept {
   return *ring_.cq.khead != std::atomic_ref<unsigned>(*ring_.cq.ktail).load(relaxed) ||
-         kernel_has_more() || again_at_ != kNever;
+         kernel_has_more() || (again_at_ != kNever && now() >= again_at_);
 }
 
 void Ring::enter(unsigned wait_for, Nanoseconds timeout) noexcept {
@@ -101,8 +105,12 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
   }
   if (cqe.user_data == cancellation_) {
     // While a request is on its way from one state to another, from a poll to a thread that blocks for it, say,
-    // the kernel does not find it. Or it has ended, and its completion is here, or on its way.
-    if (cqe.res == -ENOENT && !cancelled_.empty() && again_at_ == kNever) again_at_ = now() + kPause;
+    // the kernel does not find it. Or it has ended, and its completion is here, or on its way; that of a
+    // zero-copy send, and others that cannot be cancelled, come when they can.
+    if (cqe.res == -ENOENT && !cancelled_.empty() && again_at_ == kNever) {
+      again_at_ = now() + pause_;
+      pause_ = std::min(2 * pause_, kMostPause);
+    }
     return;
   }
   Operation& op = operation_of(cqe.user_data);
@@ -114,9 +122,13 @@ void Ring::take(const io_uring_cqe& cqe) noexcept {
     return;
   }
   if (op.place == Place::kCancelling) to_cancel_.remove(op);
-  if (op.place == Place::kCancelled) cancelled_.remove(op);
+  if (op.place == Place::kCancelled) {
+    cancelled_.remove(op);
+    if (cancelled_.empty()) pause_ = kLeastPause;
+  }
   op.place = Place::kNowhere;
   std::int32_t result = (cqe.flags & IORING_CQE_F_NOTIF) != 0 ? op.result : cqe.res;
+  if (to_be_restarted(result)) result = -EINTR;
   const bool was_poll = op.driver_state == kItsPoll;
   const bool would_block = !was_poll && result == -EAGAIN && would_wait(op.sqe());
   if (op.linked) {

@@ -112,7 +112,8 @@ class Close : public Awaitable<Close, void> {
 
 }  // namespace detail
 
-/// As openat(2), O_CLOEXEC included. A FIFO io_uring opens as with O_NONBLOCK. \return the file
+/// As openat(2), O_CLOEXEC included. A FIFO io_uring opens as with O_NONBLOCK, unless with O_CREAT
+/// or O_TRUNC. \return the file
 inline auto openat(BorrowedFd directory, std::string path, int flags, mode_t mode = 0) noexcept {
   return detail::Open(directory, std::move(path), flags | O_CLOEXEC, mode);
 }
