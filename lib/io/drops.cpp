@@ -5,6 +5,7 @@
 
 #include "io/drop_counts.hpp"
 #include "io/hub.hpp"
+#include "io/linked.hpp"
 #include "weft/detail/mutex.hpp"
 #include "weft/detail/scope.hpp"
 #include "weft/detail/worker.hpp"
@@ -28,16 +29,12 @@ Mutex& lock() noexcept {
 
 template <class T>
 void add(T*& list, T& entry) noexcept {
-  entry.next_listed = list;
-  if (list != nullptr) list->previous_listed = &entry;
-  list = &entry;
+  link_first<&T::previous_listed, &T::next_listed>(list, entry);
 }
 
 template <class T>
 void remove(T*& list, T& entry) noexcept {
-  T* const previous = entry.previous_listed;
-  (previous != nullptr ? previous->next_listed : list) = entry.next_listed;
-  if (entry.next_listed != nullptr) entry.next_listed->previous_listed = previous;
+  unlink<&T::previous_listed, &T::next_listed>(list, entry);
 }
 
 void tell_of_drops() noexcept {

@@ -64,13 +64,13 @@ bool Helpers::cancel(Operation& op) noexcept {
 void Helpers::work(Helper& self) {
   std::unique_lock lock(mutex_);
   for (;;) {
-    while (first_ == nullptr && !stopping_) {
+    while (waiting_.empty() && !stopping_) {
       ++idle_;
       filled_.wait(lock);
       --idle_;
     }
-    if (first_ == nullptr) return;
-    Operation& op = *first_;
+    if (waiting_.empty()) return;
+    Operation& op = *waiting_.first;
     remove(op);
     op.place = Place::kHelper;
     const bool may_wait = waits(op);
@@ -93,16 +93,12 @@ void Helpers::work(Helper& self) {
 
 void Helpers::append(Operation& op) noexcept {
   op.place = Place::kWaiting;
-  op.queued_before = last_;
-  op.queued_after = nullptr;
-  (last_ != nullptr ? last_->queued_after : first_) = &op;
-  last_ = &op;
+  waiting_.append(op);
   ++queued_;
 }
 
 void Helpers::remove(Operation& op) noexcept {
-  (op.queued_before != nullptr ? op.queued_before->queued_after : first_) = op.queued_after;
-  (op.queued_after != nullptr ? op.queued_after->queued_before : last_) = op.queued_before;
+  waiting_.remove(op);
   --queued_;
 }
 

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "io/interruption.hpp"
+#include "io/line.hpp"
 #include "weft/io/operation.hpp"
 
 namespace weft::io::detail {
@@ -48,8 +49,7 @@ class Helpers {
 
   std::mutex mutex_;
   std::condition_variable filled_;
-  Operation* first_ = nullptr;
-  Operation* last_ = nullptr;
+  Line waiting_;
   std::size_t idle_ = 0;
   std::size_t queued_ = 0;
   bool stopping_ = false;

@@ -185,8 +185,6 @@ class Hub : public Listed<Hub> {
   /// An operation starts while something is to end.
   void heed_drops(Operation& op) noexcept;
   bool ends() const noexcept;  ///< the pool
-  void list(Operation& op) noexcept;
-  void unlist(Operation& op) noexcept;
   template <class F>
   void for_each(F f) noexcept;
   void cancel_all() noexcept;

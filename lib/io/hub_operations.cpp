@@ -6,6 +6,7 @@
 
 #include "io/helpers.hpp"
 #include "io/hub.hpp"
+#include "io/linked.hpp"
 #include "io/stream.hpp"
 #include "weft/detail/foreign_await.hpp"
 #include "weft/detail/pool_state.hpp"
@@ -27,7 +28,7 @@ void Hub::start(Operation& op) noexcept {
   const bool usable = activate();
   Worker* const w = weft::detail::current_worker;
   if (w != nullptr && pool_ != nullptr) w->io = this;
-  if (op.kind != Kind::kWait) list(op);
+  if (op.kind != Kind::kWait) link_first<&Operation::previous, &Operation::next>(operations_, op);
   if (any_drops() && !closed_) [[unlikely]] heed_drops(op);
   if (!usable) return refuse(op, no_driver_);
   begin(op);
@@ -128,18 +129,6 @@ void Hub::cancel(Operation& op, Reason reason) noexcept {
   }
 }
 
-void Hub::list(Operation& op) noexcept {
-  op.previous = nullptr;
-  op.next = operations_;
-  if (operations_ != nullptr) operations_->previous = &op;
-  operations_ = &op;
-}
-
-void Hub::unlist(Operation& op) noexcept {
-  (op.previous != nullptr ? op.previous->next : operations_) = op.next;
-  if (op.next != nullptr) op.next->previous = op.previous;
-}
-
 // All that have started and not ended; `f` may end what it is given.
 template <class F>
 void Hub::for_each(F f) noexcept {
@@ -190,7 +179,7 @@ void Hub::end(Operation& op) noexcept {
   ignore_token(op);  // nobody posts it any more
   leave_inbox(op);
   if (Chain* const chain = op.chain()) return chain->part_ended(op);
-  if (op.kind != Kind::kWait) unlist(op);
+  if (op.kind != Kind::kWait) unlink<&Operation::previous, &Operation::next>(operations_, op);
   TaskNode* const frame = op.frame;
   frame->link = nullptr;
   *ready_end_ = frame;

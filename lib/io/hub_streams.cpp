@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "io/hub.hpp"
+#include "io/linked.hpp"
 #include "io/shelf.hpp"
 #include "io/stream.hpp"
 
@@ -12,16 +13,11 @@ namespace weft::io::detail {
 // ---- for streams ---------------------------------------------------------------------------
 
 void Hub::add(StreamState& stream) noexcept {
-  stream.previous_of_hub = nullptr;
-  stream.next_of_hub = streams_;
-  if (streams_ != nullptr) streams_->previous_of_hub = &stream;
-  streams_ = &stream;
+  link_first<&StreamState::previous_of_hub, &StreamState::next_of_hub>(streams_, stream);
 }
 
 void Hub::remove(StreamState& stream) noexcept {
-  (stream.previous_of_hub != nullptr ? stream.previous_of_hub->next_of_hub : streams_) =
-      stream.next_of_hub;
-  if (stream.next_of_hub != nullptr) stream.next_of_hub->previous_of_hub = stream.previous_of_hub;
+  unlink<&StreamState::previous_of_hub, &StreamState::next_of_hub>(streams_, stream);
   set_deadline(stream, kNever);
   ignore_token(stream);
   leave_inbox(stream);
