@@ -78,8 +78,7 @@ TaskNode* Worker::next_in_line() noexcept {
   if (TaskNode* node = std::exchange(next, nullptr)) return node;
   if (pace.due()) [[unlikely]] {
     pace.look(Pace::Clock::now());
-    // Others may have something, too, or the same one in another queue.
-    if (pool.workers.size() > 2 || full_fences) last_victim = nullptr;
+    look_beside = true;
     if (has_mail()) hub->turn();
   }
   if (TaskNode* frame = next_ready()) return frame;
@@ -145,8 +144,10 @@ bool Worker::out_of_service() const noexcept {
 // Not with something in `next`, which the claimer would overwrite, and only after a task or a search
 // for one, or tasks that block again and again would keep the queue's waiting.
 Claim* Worker::claim_to_grant() noexcept {
-  if (next != nullptr || std::exchange(gave_way, false)) return nullptr;
-  Claim* const claim = pool.take_claim();
+  if (next != nullptr || std::exchange(gave_way, false) || !pool.claims.any()) return nullptr;
+  Claim* const claim = pool.claims.take();
+  // Others may have looked while we had them all.
+  if (claim != nullptr && pool.claims.any()) pool.notify();
   gave_way = claim != nullptr;
   return claim;
 }

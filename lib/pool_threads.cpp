@@ -114,13 +114,6 @@ void PoolState::rest(PoolThread& thread) noexcept {
   }
 }
 
-Claim* PoolState::take_claim() noexcept {
-  Claim* const claim = claims.any() ? claims.take() : nullptr;
-  // Others may have looked while we had them all.
-  if (claim != nullptr && claims.any()) notify();
-  return claim;
-}
-
 void PoolState::stop_threads() noexcept {
   visits.await_end();
   stopping.store(true, seq_cst);  // pairs with the look after prepare_sleep

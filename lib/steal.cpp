@@ -23,8 +23,10 @@ TaskNode* Worker::steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& o
                              bool open) noexcept {
   using enum Taskqueue<TaskNode>::Steal;
   TaskNode* node = nullptr;
-  while (theirs.size() != 0) {
-    const auto outcome = open ? theirs.steal(node, index) : theirs.steal_public(node);
+  // What is public is seen without a look at the bottom, which its owner writes all the time.
+  const bool look_at_bottom = open || full_fences;
+  while (!look_at_bottom || theirs.size() != 0) {
+    const auto outcome = open ? theirs.steal(node, index) : theirs.steal_public(node, &likely_slot);
     if (outcome == kEmpty) return nullptr;
     if (outcome == kLost) continue;
     node->thief.store(index + 1, relaxed);  // relaxed: a hint for whoever awaits it
@@ -58,9 +60,12 @@ TaskNode* Worker::steal_from(Worker& victim, bool leapfrog, bool open) noexcept 
     if (node != nullptr) count(leapfrogs);
     return node;
   }
-  if (node == nullptr) node = steal_from(victim.ready, ready, open);
-  if (node == nullptr) node = steal_from(victim.arrived, arrived, open);
-  return node;
+  return node != nullptr ? node : steal_beside(victim, open);
+}
+
+TaskNode* Worker::steal_beside(Worker& victim, bool open) noexcept {
+  TaskNode* const frame = steal_from(victim.ready, ready, open);
+  return frame != nullptr ? frame : steal_from(victim.arrived, arrived, open);
 }
 
 TaskNode* Worker::take_oldest(Taskqueue<TaskNode>& from) noexcept {
@@ -112,12 +117,19 @@ TaskNode* Worker::try_take() noexcept {
   random ^= random << 13;  // xorshift32 (Marsaglia 2003)
   random ^= random >> 17;
   random ^= random << 5;
-  // First what costs nobody anything.
-  for (const bool open : {false, true}) {
+  const auto from_one_of_all = [&](auto steal) noexcept -> TaskNode* {
     for (std::uint32_t i = 0, at = random % n; i < n; ++i, at = at + 1 == n ? 0 : at + 1) {
       if (at == index) continue;
-      if (TaskNode* node = steal_from(*pool.workers[at], false, open)) return node;
+      if (TaskNode* node = steal(*pool.workers[at])) return node;
     }
+    return nullptr;
+  };
+  if (std::exchange(look_beside, false)) {
+    if (TaskNode* node = from_one_of_all([this](Worker& w) { return steal_beside(w, true); })) return node;
+  }
+  // First what costs nobody anything.
+  for (const bool open : {false, true}) {
+    if (TaskNode* node = from_one_of_all([&](Worker& w) { return steal_from(w, false, open); })) return node;
   }
   return nullptr;
 }
@@ -125,6 +137,13 @@ TaskNode* Worker::try_take() noexcept {
 TaskNode* Worker::steal_again() noexcept {
   if (last_victim == nullptr || leapfrog_victim != kNoWorker) return nullptr;
   if (io != nullptr || has_mail() || !pool.injected.empty()) return nullptr;  // a search sees to these
+  if (std::exchange(look_beside, false)) {
+    // Others may have something, too, or this one in another queue.
+    const Worker& w = *last_victim;
+    look_beside = pool.workers.size() > 2 || full_fences || w.ready.size() != 0 || w.arrived.size() != 0;
+    if (look_beside) return nullptr;
+  }
+  __builtin_prefetch(likely_slot);  // or else the load of the front would have to end first
   TaskNode* node = steal_from(last_victim->queue, queue, false);
   // It may be just about to share something. Without membarrier all is public all the time.
   for (int i = 0; node == nullptr && i < kWaits && !full_fences; ++i) {

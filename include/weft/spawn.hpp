@@ -112,7 +112,6 @@ Flowvar<T> spawn_on(PoolState* pool, Task<T>&& task) {
   return TaskAccess::make(TaskAccess::release(task));
 }
 
-/// `pool` nullptr: as spawn_node.
 inline void spawn_detached_on(PoolState* pool, Task<void>&& task) {
   auto* const node = TaskAccess::get(task);
   node->state.init_detached();
@@ -141,7 +140,8 @@ WEFT_IN_REGISTER_TAG auto spawn(F&& f, Args&&... args) {
 /// Fire and forget: nobody will ask for a result. An exception that leaves it calls
 /// std::terminate. Scopes and `sync_all` wait for it.
 inline void spawn_detached(Task<void> task) {
-  detail::spawn_detached_on(nullptr, std::move(task));
+  detail::spawn_detached_node(detail::TaskAccess::get(task));
+  detail::TaskAccess::release(task);
 }
 
 /// The same for a callable; what it returns is dropped.

@@ -87,8 +87,6 @@ struct PoolState {
   /// Has a thread at rest, or a new one, serve `worker`. \throws std::system_error
   void serve(Worker* worker);
   void rest(PoolThread& thread) noexcept;
-  /// For whoever serves a worker, between two tasks. \return a claim to grant, or nullptr.
-  Claim* take_claim() noexcept;
 
   Threadpool& self;
   const bool has_caller;  ///< worker 0 is whichever outside thread waits

@@ -32,13 +32,16 @@ class Stealable {
   }
 
   /// Any thread. The same, of what is public.
-  Steal steal_public(T*& node) noexcept {
+  /// `next_slot`: if it got one, where the pointer to the next oldest node will be, to be prefetched
+  Steal steal_public(T*& node, const void** next_slot = nullptr) noexcept {
     // Acquire: pairs with whoever made the nodes public, and so, through him, with push().
     std::uint64_t word = front_.load(acquire);
     const Front front(word);
     if (!front.something_public()) return full_fences_ ? steal_fenced(node, front) : Steal::kEmpty;
     // Acquire: pairs with grow(), so that we see the copied slots.
-    node = buffer_.load(acquire)->slot(front.top()).load(relaxed);
+    const Atomic<T*>& slot = buffer_.load(acquire)->slot(front.top());
+    node = slot.load(relaxed);
+    if (next_slot != nullptr) *next_slot = &slot + 1;
     // Release: the slot was read before it may be used again. Relaxed on failure: nothing taken.
     return front_.compare_exchange_strong(word, front.without_oldest().word(), release, relaxed)
                ? Steal::kGot
@@ -87,8 +90,8 @@ class Stealable {
   }
 
   alignas(kCacheLine) Atomic<std::uint64_t> front_;  ///< written by all: a Front
+  Atomic<Buffer*> buffer_;                           ///< written by the owner, rarely: here for thieves
   alignas(kCacheLine) Atomic<std::int64_t> bottom_;  ///< written by the owner
-  Atomic<Buffer*> buffer_;                           ///< written by the owner
   const bool full_fences_;
 
  private:

@@ -61,8 +61,10 @@ struct alignas(kCacheLine) Worker {
   std::uint32_t leapfrog_victim = kNoWorker;  ///< thief of what was awaited last
   std::uint32_t random = 0;
   Worker* last_victim = nullptr;     ///< whose queue we stole from last
+  const void* likely_slot = nullptr; ///< of a queue, next to the one we stole from last
   std::uint64_t last_steal_at = 0;   ///< tasks executed at the last steal, for steal-one or half
   bool steal_many = false;
+  bool look_beside = false;          ///< when we steal next: whatever is public in the queues of others
   bool gave_way = false;             ///< to a claim, since the last look for a task
   const bool alone;                  ///< in our pool
   const bool full_fences;            ///< no membarrier here: the light side is a full fence
@@ -249,6 +251,8 @@ struct alignas(kCacheLine) Worker {
   /// Of what is public where we found something last, for our own scope: before we leave that and search.
   TaskNode* steal_again() noexcept;
   TaskNode* steal_from(Worker& victim, bool leapfrog, bool open) noexcept;
+  /// What lies there beside the queue.
+  TaskNode* steal_beside(Worker& victim, bool open) noexcept;
   TaskNode* steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& ours, bool open) noexcept;
   WEFT_API void share_and_notify() noexcept;
   void found_work() noexcept;
@@ -294,6 +298,14 @@ WEFT_INLINE void spawn_node(TaskNode* node) {
   Scope::add_one(w->counters->spawned);  // before anyone can end it
   w->queue.push(node);
   w->notify_if_idle();
+}
+
+/// The same for a task that nobody awaits: no parent will pop it, so thieves may have it at once.
+WEFT_INLINE void spawn_detached_node(TaskNode* node) {
+  node->state.init_detached();
+  spawn_node(node);
+  Worker* const w = current_worker;
+  if (w != nullptr && !w->alone) w->queue.share();
 }
 
 }  // namespace weft::detail
