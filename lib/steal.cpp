@@ -19,14 +19,14 @@ constexpr int kWaits = 3;
 
 }  // namespace
 
-TaskNode* Worker::steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& ours,
-                             bool open) noexcept {
+TaskNode* Worker::steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& ours, bool open,
+                             const void*& next_slot) noexcept {
   using enum Taskqueue<TaskNode>::Steal;
   TaskNode* node = nullptr;
   // What is public is seen without a look at the bottom, which its owner writes all the time.
   const bool look_at_bottom = open || full_fences;
   while (!look_at_bottom || theirs.size() != 0) {
-    const auto outcome = open ? theirs.steal(node, index) : theirs.steal_public(node, &likely_slot);
+    const auto outcome = open ? theirs.steal(node, index) : theirs.steal_public(node, next_slot);
     if (outcome == kEmpty) return nullptr;
     if (outcome == kLost) continue;
     node->thief.store(index + 1, relaxed);  // relaxed: a hint for whoever awaits it
@@ -38,13 +38,14 @@ TaskNode* Worker::steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& o
       std::int64_t more = std::min<std::int64_t>(theirs.size() / 2, 64);
       bool any = false;
       for (TaskNode* extra = nullptr; more > 0; --more) {
-        if (theirs.steal_public(extra) != kGot) break;
+        if (theirs.steal_public(extra, next_slot) != kGot) break;
         extra->thief.store(index + 1, relaxed);  // relaxed: as above
         keep(extra, ours);
         any = true;
       }
       if (any) {
         count(steals_half);
+        ours.share();
         notify_if_idle();  // they were out of sight for a moment, and we may not count as a searcher
       }
     }
@@ -54,8 +55,12 @@ TaskNode* Worker::steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& o
 }
 
 TaskNode* Worker::steal_from(Worker& victim, bool leapfrog, bool open) noexcept {
-  TaskNode* node = steal_from(victim.queue, queue, open);
-  if (node != nullptr) last_victim = &victim;
+  const void* next_slot = nullptr;
+  TaskNode* node = steal_from(victim.queue, queue, open, next_slot);
+  if (node != nullptr) {
+    last_victim = &victim;
+    likely_slot = next_slot;
+  }
   if (leapfrog) {  // for a child's children, which are nowhere else
     if (node != nullptr) count(leapfrogs);
     return node;
@@ -64,8 +69,9 @@ TaskNode* Worker::steal_from(Worker& victim, bool leapfrog, bool open) noexcept 
 }
 
 TaskNode* Worker::steal_beside(Worker& victim, bool open) noexcept {
-  TaskNode* const frame = steal_from(victim.ready, ready, open);
-  return frame != nullptr ? frame : steal_from(victim.arrived, arrived, open);
+  const void* unused = nullptr;
+  TaskNode* const frame = steal_from(victim.ready, ready, open, unused);
+  return frame != nullptr ? frame : steal_from(victim.arrived, arrived, open, unused);
 }
 
 TaskNode* Worker::take_oldest(Taskqueue<TaskNode>& from) noexcept {
@@ -107,29 +113,32 @@ TaskNode* Worker::try_take() noexcept {
   // leave_scope() may have made a frame ready since the queue was empty.
   if (TaskNode* node = queue.size() != 0 ? queue.pop() : nullptr) return node;
   if (TaskNode* frame = next_ready()) return frame;
-  if (leapfrog_victim != kNoWorker && leapfrog_victim != index) {
-    if (TaskNode* node = steal_from(*pool.workers[leapfrog_victim], true, true)) return node;
-  }
-  leapfrog_victim = kNoWorker;
-  if (TaskNode* node = take_oldest(pool.injected, arrived)) return node;
-  if (TaskNode* frame = take_ready()) return frame;  // after all
   const auto n = static_cast<std::uint32_t>(pool.workers.size());
   random ^= random << 13;  // xorshift32 (Marsaglia 2003)
   random ^= random >> 17;
   random ^= random << 5;
-  const auto from_one_of_all = [&](auto steal) noexcept -> TaskNode* {
+  const auto from_any = [&](auto steal) noexcept -> TaskNode* {
     for (std::uint32_t i = 0, at = random % n; i < n; ++i, at = at + 1 == n ? 0 : at + 1) {
       if (at == index) continue;
       if (TaskNode* node = steal(*pool.workers[at])) return node;
     }
     return nullptr;
   };
+  // Whoever spawns for as long as it runs always has something public. What lies beside that has its turn.
   if (std::exchange(look_beside, false)) {
-    if (TaskNode* node = from_one_of_all([this](Worker& w) { return steal_beside(w, true); })) return node;
+    for (const bool open : {false, true}) {
+      if (TaskNode* node = from_any([&](Worker& w) { return steal_beside(w, open); })) return node;
+    }
   }
+  if (leapfrog_victim != kNoWorker && leapfrog_victim != index) {
+    if (TaskNode* node = steal_from(*pool.workers[leapfrog_victim], true, true)) return node;
+  }
+  leapfrog_victim = kNoWorker;
+  if (TaskNode* node = take_oldest(pool.injected, arrived)) return node;
+  if (TaskNode* frame = take_ready()) return frame;  // after all
   // First what costs nobody anything.
   for (const bool open : {false, true}) {
-    if (TaskNode* node = from_one_of_all([&](Worker& w) { return steal_from(w, false, open); })) return node;
+    if (TaskNode* node = from_any([&](Worker& w) { return steal_from(w, false, open); })) return node;
   }
   return nullptr;
 }
@@ -137,18 +146,18 @@ TaskNode* Worker::try_take() noexcept {
 TaskNode* Worker::steal_again() noexcept {
   if (last_victim == nullptr || leapfrog_victim != kNoWorker) return nullptr;
   if (io != nullptr || has_mail() || !pool.injected.empty()) return nullptr;  // a search sees to these
-  if (std::exchange(look_beside, false)) {
+  if (look_beside) {
     // Others may have something, too, or this one in another queue.
-    const Worker& w = *last_victim;
-    look_beside = pool.workers.size() > 2 || full_fences || w.ready.size() != 0 || w.arrived.size() != 0;
-    if (look_beside) return nullptr;
+    if (pool.workers.size() > 2 || full_fences) last_victim = nullptr;
+    if (last_victim == nullptr || last_victim->something_beside()) return nullptr;
+    look_beside = false;
   }
   __builtin_prefetch(likely_slot);  // or else the load of the front would have to end first
-  TaskNode* node = steal_from(last_victim->queue, queue, false);
+  TaskNode* node = steal_from(last_victim->queue, queue, false, likely_slot);
   // It may be just about to share something. Without membarrier all is public all the time.
   for (int i = 0; node == nullptr && i < kWaits && !full_fences; ++i) {
     relax();
-    node = steal_from(last_victim->queue, queue, false);
+    node = steal_from(last_victim->queue, queue, false, likely_slot);
   }
   if (node == nullptr || node->scope == scope) return node;
   // Whoever waits for the scope that we leave goes before it: will lie above it.

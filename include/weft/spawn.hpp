@@ -116,6 +116,7 @@ inline void spawn_detached_on(PoolState* pool, Task<void>&& task) {
   auto* const node = TaskAccess::get(task);
   node->state.init_detached();
   spawn_slowly(node, pool);
+  share_after_detached();
   TaskAccess::release(task);
 }
 
@@ -140,7 +141,10 @@ WEFT_IN_REGISTER_TAG auto spawn(F&& f, Args&&... args) {
 /// Fire and forget: nobody will ask for a result. An exception that leaves it calls
 /// std::terminate. Scopes and `sync_all` wait for it.
 inline void spawn_detached(Task<void> task) {
-  detail::spawn_detached_node(detail::TaskAccess::get(task));
+  auto* const node = detail::TaskAccess::get(task);
+  node->state.init_detached();
+  detail::spawn_node(node);
+  detail::share_after_detached();
   detail::TaskAccess::release(task);
 }
 

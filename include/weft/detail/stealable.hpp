@@ -32,8 +32,12 @@ class Stealable {
   }
 
   /// Any thread. The same, of what is public.
-  /// `next_slot`: if it got one, where the pointer to the next oldest node will be, to be prefetched
-  Steal steal_public(T*& node, const void** next_slot = nullptr) noexcept {
+  Steal steal_public(T*& node) noexcept {
+    const void* next_slot = nullptr;
+    return steal_public(node, next_slot);
+  }
+  /// \param next_slot if there was something: where the next oldest node will be, to be prefetched
+  Steal steal_public(T*& node, const void*& next_slot) noexcept {
     // Acquire: pairs with whoever made the nodes public, and so, through him, with push().
     std::uint64_t word = front_.load(acquire);
     const Front front(word);
@@ -41,7 +45,7 @@ class Stealable {
     // Acquire: pairs with grow(), so that we see the copied slots.
     const Atomic<T*>& slot = buffer_.load(acquire)->slot(front.top());
     node = slot.load(relaxed);
-    if (next_slot != nullptr) *next_slot = &slot + 1;
+    next_slot = &slot + 1;
     // Release: the slot was read before it may be used again. Relaxed on failure: nothing taken.
     return front_.compare_exchange_strong(word, front.without_oldest().word(), release, relaxed)
                ? Steal::kGot
@@ -90,9 +94,10 @@ class Stealable {
   }
 
   alignas(kCacheLine) Atomic<std::uint64_t> front_;  ///< written by all: a Front
-  Atomic<Buffer*> buffer_;                           ///< written by the owner, rarely: here for thieves
-  alignas(kCacheLine) Atomic<std::int64_t> bottom_;  ///< written by the owner
+  // What else a thief reads of which nothing is public, or who takes that:
+  Atomic<Buffer*> buffer_;  ///< written by the owner
   const bool full_fences_;
+  alignas(kCacheLine) Atomic<std::int64_t> bottom_;  ///< written by the owner, all the time
 
  private:
   static constexpr int kPausesPerYield = 256;

@@ -93,15 +93,15 @@ class Taskqueue : public Stealable<T, kPatience> {
   /// Owner only. Whether thieves may take without asking. Relaxed: a guess, as in share().
   bool something_public() const noexcept { return Front(front_.load(relaxed)).something_public(); }
 
-  /// Owner only. Makes the older half public, unless something is.
-  void share() noexcept {
+  /// Owner only. Makes the older half public, unless something is, or there are fewer than `least`.
+  void share(std::int64_t least = 1) noexcept {
     if (full_fences_) return;  // no need
     std::uint64_t word = front_.load(relaxed);  // relaxed: a guess for the exchange
     for (;;) {
       const Front front(word);
       const std::int64_t bottom = bottom_.load(relaxed);  // relaxed: only we write it
       const std::int64_t queued = front.queued(bottom);
-      if (front.something_public() || queued <= 0) return;
+      if (front.something_public() || queued < least) return;
       // Release: publishes the nodes and their slots. Our later pops see it, being ours.
       if (front_.compare_exchange_weak(word, Front::open(bottom - queued, half(queued)).word(),
                                        release, relaxed)) {
@@ -185,7 +185,7 @@ class Taskqueue : public Stealable<T, kPatience> {
     use(bigger, top);
   }
 
-  // These lie behind the base's, on the owner's line.
+  // These lie behind the bottom, on the owner's line.
   Slots slots_;
   std::int64_t limit_;  // bottom may not pass it; top at some time, plus the capacity
 };

@@ -61,10 +61,10 @@ struct alignas(kCacheLine) Worker {
   std::uint32_t leapfrog_victim = kNoWorker;  ///< thief of what was awaited last
   std::uint32_t random = 0;
   Worker* last_victim = nullptr;     ///< whose queue we stole from last
-  const void* likely_slot = nullptr; ///< of a queue, next to the one we stole from last
+  const void* likely_slot = nullptr; ///< in which there is what we steal there next
   std::uint64_t last_steal_at = 0;   ///< tasks executed at the last steal, for steal-one or half
   bool steal_many = false;
-  bool look_beside = false;          ///< when we steal next: whatever is public in the queues of others
+  bool look_beside = false;          ///< the next search begins with `ready` and `arrived` of others: see Pace
   bool gave_way = false;             ///< to a claim, since the last look for a task
   const bool alone;                  ///< in our pool
   const bool full_fences;            ///< no membarrier here: the light side is a full fence
@@ -184,6 +184,7 @@ struct alignas(kCacheLine) Worker {
 
   bool frames_wait() const noexcept;  ///< that I/O made ready
   bool tasks_wait() const noexcept;   ///< in our queues, or from outside
+  bool something_beside() const noexcept { return ready.size() != 0 || arrived.size() != 0; }  ///< the queue
   /// A frame that I/O made ready. To be followed by share_ready().
   void keep_ready(TaskNode* frame) noexcept {
     alone ? ready_alone.append(frame) : keep(frame, ready);
@@ -251,9 +252,10 @@ struct alignas(kCacheLine) Worker {
   /// Of what is public where we found something last, for our own scope: before we leave that and search.
   TaskNode* steal_again() noexcept;
   TaskNode* steal_from(Worker& victim, bool leapfrog, bool open) noexcept;
-  /// What lies there beside the queue.
+  /// From its `ready` and `arrived`.
   TaskNode* steal_beside(Worker& victim, bool open) noexcept;
-  TaskNode* steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& ours, bool open) noexcept;
+  TaskNode* steal_from(Taskqueue<TaskNode>& theirs, Taskqueue<TaskNode>& ours, bool open,
+                       const void*& next_slot) noexcept;
   WEFT_API void share_and_notify() noexcept;
   void found_work() noexcept;
   void leave_scope() noexcept;
@@ -300,12 +302,11 @@ WEFT_INLINE void spawn_node(TaskNode* node) {
   w->notify_if_idle();
 }
 
-/// The same for a task that nobody awaits: no parent will pop it, so thieves may have it at once.
-WEFT_INLINE void spawn_detached_node(TaskNode* node) {
-  node->state.init_detached();
-  spawn_node(node);
+/// After a task has been spawned that nobody awaits: whoever does that means it for others, who should not have to be
+/// idle first. The older half is shared, so a chain of single tasks stays ours.
+WEFT_INLINE void share_after_detached() noexcept {
   Worker* const w = current_worker;
-  if (w != nullptr && !w->alone) w->queue.share();
+  if (w != nullptr && !w->alone) w->queue.share(2);
 }
 
 }  // namespace weft::detail
